@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "channel.h"
+#include "disks.h"
 #include "files.h"
 #include "frames.h"
 #include "guest.h"
@@ -42,6 +43,7 @@ class Agent {
   void OpenNotify();
   void ForwardNotify();
   void Reap();
+  void Finish();
   void Signal(uint32_t channel, int number);
 
   Port port_;
@@ -93,8 +95,7 @@ void Agent::Obey(const Frame& frame) {
       case 'B': Begin(); break;
       case 'X': StartIn(frame.channel, StartBeside(settings_, ParseProgram(payload), first_)); break;
       case 'T':
-        channels_[frame.channel] = std::make_unique<Channel>(
-            port_, frame.channel, payload.at(0), static_cast<uint16_t>(Unpacked(payload.substr(1))));
+        channels_[frame.channel] = std::make_unique<Channel>(port_, frame.channel, payload);
         break;
       case 'D': if (channel) channel->Input(payload); break;
       case 'E': if (channel) channel->EndInput(); break;
@@ -144,12 +145,17 @@ void Agent::Reap() {
   while (read(ended_, &info, sizeof info) > 0) continue;
   int status = 0;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-    // The counters at the end come first.
-    if (pid == first_) port_.Send('P', 0, GuestState());
+    if (pid == first_) Finish();
     for (const auto& [number, channel] : channels_) {
       if (channel->pid() == pid) channel->Exited(status);
     }
   }
+}
+
+// The counters at the end come before it.
+void Agent::Finish() {
+  FinishVolumes(settings_);
+  port_.Send('P', 0, GuestState());
 }
 
 void Agent::Signal(uint32_t channel, int number) {

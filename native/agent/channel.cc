@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace {
 
@@ -16,18 +17,24 @@ void NeverWait(int fd) {
   if (fd >= 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-int ConnectTo(int fd, char version, uint16_t at) {
-  if (version == '4') {
+constexpr size_t kPortBytes = 2;
+
+int FamilyOf(std::string_view to) { return to.size() == kPortBytes + sizeof(in_addr) ? AF_INET : AF_INET6; }
+
+int ConnectTo(int fd, std::string_view to) {
+  const in_port_t port = htons(static_cast<uint16_t>(Unpacked(to.substr(0, kPortBytes))));
+  const std::string_view bytes = to.substr(kPortBytes);
+  if (FamilyOf(to) == AF_INET) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(at);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = port;
+    memcpy(&address.sin_addr, bytes.data(), sizeof address.sin_addr);
     return connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;
-  address.sin6_port = htons(at);
-  address.sin6_addr = in6addr_loopback;
+  address.sin6_port = port;
+  memcpy(&address.sin6_addr, bytes.data(), std::min(bytes.size(), sizeof address.sin6_addr));
   return connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
 }
 
@@ -45,11 +52,10 @@ Channel::Channel(const Port& port, uint32_t number, const Started& program)
   NeverWait(pipes_.err);
 }
 
-Channel::Channel(const Port& port, uint32_t number, char version, uint16_t at)
+Channel::Channel(const Port& port, uint32_t number, std::string_view to)
     : port_(port), number_(number), socket_(true), connecting_(true), exited_(true) {
-  const int family = version == '4' ? AF_INET : AF_INET6;
-  pipes_.out = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (pipes_.out >= 0 && (ConnectTo(pipes_.out, version, at) == 0 || errno == EINPROGRESS)) return;
+  pipes_.out = socket(FamilyOf(to), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (pipes_.out >= 0 && (ConnectTo(pipes_.out, to) == 0 || errno == EINPROGRESS)) return;
   port_.Send('T', number_, Packed(static_cast<uint32_t>(errno)));
   Close(pipes_.out);
 }

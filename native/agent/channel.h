@@ -11,8 +11,8 @@
 class Channel {
  public:
   Channel(const Port& port, uint32_t number, const Started& program);
-  // Begins a connection to a port of the loopback; version is '4' or '6'.
-  Channel(const Port& port, uint32_t number, char version, uint16_t at);
+  // Begins a connection from the machine; `to` is a port of two bytes and an address of 4 or 16.
+  Channel(const Port& port, uint32_t number, std::string_view to);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();

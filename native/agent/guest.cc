@@ -1,6 +1,5 @@
 #include "guest.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,23 +13,12 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "disks.h"
 #include "files.h"
 #include "frames.h"
 #include "link.h"
 
 namespace {
-
-std::vector<std::string> NamesIn(const std::string& path) {
-  std::vector<std::string> names;
-  DIR* directory = opendir(path.c_str());
-  if (!directory) return names;
-  while (const dirent* entry = readdir(directory)) {
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  }
-  closedir(directory);
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 void MountOn(const char* type, const std::string& target, unsigned long flags = 0, const char* data = "") {
   mkdir(target.c_str(), 0755);
@@ -57,17 +45,21 @@ void UseConsole() {
 }
 
 void MakeGroups(const Settings& settings) {
-  WriteFile("/cgroup/cgroup.subtree_control", "+memory +pids +cpu");
+  // Without the last one, what is read and written is not counted.
+  const bool counts = ReadFile("/cgroup/cgroup.controllers").find("io") != std::string::npos;
+  const std::string controllers = std::string("+memory +pids +cpu") + (counts ? " +io" : "");
+  WriteFile("/cgroup/cgroup.subtree_control", controllers);
   mkdir(kLimits.c_str(), 0755);
   WriteFile(kLimits + "/cgroup.max.descendants", "4096");
   WriteFile(kLimits + "/cgroup.max.depth", "32");
-  WriteFile(kLimits + "/cgroup.subtree_control", "+memory +pids +cpu");
+  WriteFile(kLimits + "/cgroup.subtree_control", controllers);
   mkdir(kGroup.c_str(), 0755);
   // The inner ones are for programs that look at what they may use.
   for (const auto& group : {kLimits, kGroup}) {
     WriteFile(group + "/memory.max", settings.memory);
     WriteFile(group + "/pids.max", settings.pids);
     if (!settings.cpu.empty()) WriteFile(group + "/cpu.max", settings.cpu);
+    if (!settings.swap.empty()) WriteFile(group + "/memory.swap.max", settings.swap);
   }
 }
 
@@ -78,6 +70,27 @@ uint64_t Field(const std::string& text, const std::string& name) {
   const std::string lines = "\n" + text;
   const size_t at = lines.find("\n" + name + " ");
   return at == std::string::npos ? 0 : NumberOf(lines.substr(at + name.size() + 2));
+}
+
+// Of all devices, in lines such as `254:0 rbytes=1 wbytes=2 rios=3`.
+uint64_t Transferred(const std::string& text, const std::string& word) {
+  uint64_t sum = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    sum += NumberOf(text.substr(at + word.size()));
+  }
+  return sum;
+}
+
+// They lie in memory, bounded by what they are.
+void PlaceHandedFiles(const Settings& settings) {
+  if (settings.handed.empty()) return;
+  MountOn("tmpfs", kHanded, MS_NOSUID | MS_NODEV, "mode=711");
+  int number = 0;
+  for (const auto& file : settings.handed) {
+    const std::string place = kHanded + "/" + std::to_string(number++);
+    WriteFile(place, file.content);
+    if (chown(place.c_str(), file.uid, file.gid) != 0 || chmod(place.c_str(), file.mode) != 0) FailWith(place);
+  }
 }
 
 }  // namespace
@@ -110,17 +123,12 @@ int OpenPort(const std::string& name) {
 void SetUpImage(const Settings& settings) {
   const timespec now{static_cast<time_t>(settings.time), 0};
   clock_settime(CLOCK_REALTIME, &now);
-  mkdir(kRoot.c_str(), 0755);
-  // Nobody may use the blocks that are reserved (src/stages/boot/machine/disk.ts).
-  const char* options = "noinit_itable,resuid=4294967294";
-  for (int attempt = 0; mount("/dev/vda", kRoot.c_str(), "ext4", MS_NODEV | MS_NOATIME, options) != 0; ++attempt) {
-    if (errno != ENOENT || attempt == 1000) FailWith("root disk");
-    usleep(10000);
-  }
+  MountDisks(settings);
   if (!settings.ipv4.empty()) SetUpLink(settings);
   MakeGroups(settings);
   MountOn("tmpfs", kFiles, MS_NOSUID | MS_NODEV, "size=64k,nr_inodes=16,mode=755");
   for (const auto& [name, content] : settings.files) WriteFile(kFiles + "/" + name, content);
+  PlaceHandedFiles(settings);
 }
 
 std::string GuestState() {
@@ -131,8 +139,12 @@ std::string GuestState() {
   const uint64_t refused =
       std::max(Field(ReadFile(kLimits + pids), "max"), Field(ReadFile(kGroup + pids), "max"));
   const uint64_t peak = NumberOf(ReadFile(kLimits + "/memory.peak"));
+  const std::string transfer = ReadFile(kLimits + "/io.stat");
   return Packed(Nanoseconds()) + Packed(Field(ReadFile(kLimits + "/memory.events"), "oom_kill")) +
          Packed(refused) + Packed(peak) +
          Packed(mounted ? static_cast<uint64_t>(space.f_bavail) * space.f_frsize : uint64_t{0}) +
-         Packed(mounted ? static_cast<uint64_t>(space.f_ffree) : uint64_t{0});
+         Packed(mounted ? static_cast<uint64_t>(space.f_ffree) : uint64_t{0}) +
+         Packed(Field(ReadFile(kLimits + "/cpu.stat"), "usage_usec")) +
+         Packed(NumberOf(ReadFile(kLimits + "/pids.peak"))) + Packed(Transferred(transfer, "rbytes=")) +
+         Packed(Transferred(transfer, "wbytes="));
 }

@@ -7,6 +7,8 @@
 // In the initramfs: where the image's root is mounted, the files that it gets from the host, and the control groups.
 inline const std::string kRoot = "/newroot";
 inline const std::string kFiles = "/files";
+inline const std::string kHanded = "/handed";
+inline const std::string kVolumes = "/volumes";
 // Its limits hold for all below; the image sees and owns the group inside.
 inline const std::string kLimits = "/cgroup/machine";
 inline const std::string kGroup = kLimits + "/instance";
@@ -15,7 +17,8 @@ inline const std::string kGroup = kLimits + "/instance";
 void SetUpGuest();
 // Opens the port of this name. Throws Failure.
 int OpenPort(const std::string& name);
-// Mounts the disk, and makes groups and files. Throws Failure.
+// Mounts the disks, and makes the link, groups and files. Throws Failure.
 void SetUpImage(const Settings& settings);
-// Counters for the host: time, killed for memory, refused forks, peak of memory, free bytes and inodes.
+// Counters for the host: time, killed for memory, refused forks, peak of memory, free bytes and inodes, microseconds of
+// the processors, peak of processes, bytes read and written; 0 for what the kernel does not count.
 std::string GuestState();

@@ -40,8 +40,14 @@ void MakeFileAt(std::string path) {
 
 void BindFrom(int source, const Mount& wanted) {
   const std::string from = "/proc/self/fd/" + std::to_string(source);
-  MakeDirectories(ParentOf(wanted.target));
-  MakeFileAt(wanted.target);
+  struct stat found {};
+  if (fstat(source, &found) != 0) FailWith(wanted.source);
+  if (S_ISDIR(found.st_mode)) {
+    MakeDirectories(wanted.target);
+  } else {
+    MakeDirectories(ParentOf(wanted.target));
+    MakeFileAt(wanted.target);
+  }
   if (mount(from.c_str(), wanted.target.c_str(), "", MS_BIND, "") != 0) FailWith(wanted.target, true);
   const unsigned long flags = MS_BIND | MS_REMOUNT | wanted.flags;
   if (mount("", wanted.target.c_str(), "", flags, "") != 0) FailWith(wanted.target);
@@ -96,9 +102,9 @@ void MakeReadOnly(const std::string& path) {
 
 }  // namespace
 
-void EnterRoot(const Settings& settings, const std::string& root, const std::string& files) {
+void EnterRoot(const Settings& settings, const std::string& root) {
   if (mount("", "/", "", MS_REC | MS_PRIVATE, "") != 0) FailWith("propagation");
-  const int given = open(files.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const int given = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (given < 0 || chdir(root.c_str()) != 0) FailWith(root);
   if (mount(".", "/", "", MS_MOVE, "") != 0 || chroot(".") != 0 || chdir("/") != 0) FailWith("root");
   for (const auto& wanted : settings.mounts) {

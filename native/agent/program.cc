@@ -175,7 +175,7 @@ Started StartFirst(const Settings& settings) {
     WriteFile(kGroup + "/cgroup.procs", "0");
     if (unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) != 0) FailWith("namespaces");
     if (sethostname(settings.hostname.data(), settings.hostname.size()) != 0) FailWith("hostname");
-    EnterRoot(settings, kRoot, kFiles);
+    EnterRoot(settings, kRoot);
     UseStreams(settings, in, out, err);
     Execute(settings, settings.program);
   });

@@ -25,6 +25,7 @@ void TakeText(Settings& settings, const std::string& key, const std::string& val
   if (key == "memory") settings.memory = value;
   if (key == "pids") settings.pids = value;
   if (key == "cpu") settings.cpu = value;
+  if (key == "swap") settings.swap = value;
   if (key == "ipv4") settings.ipv4 = value;
   if (key == "ipv6") settings.ipv6 = value;
   if (key == "gateway") settings.gateway = value;
@@ -35,6 +36,26 @@ void TakeText(Settings& settings, const std::string& key, const std::string& val
 void TakeFile(Settings& settings, const std::string& value) {
   const size_t end = value.find('\n');
   if (end != std::string::npos) settings.files.push_back({value.substr(0, end), value.substr(end + 1)});
+}
+
+std::string FromHex(const std::string& text) {
+  std::string bytes;
+  for (size_t at = 0; at + 1 < text.size(); at += 2) {
+    bytes += static_cast<char>(strtoul(text.substr(at, 2).c_str(), nullptr, 16));
+  }
+  return bytes;
+}
+
+void TakeHanded(Settings& settings, const std::string& value) {
+  const auto parts = Split(value, '\n');
+  if (parts.size() != 4) return;
+  const auto number = [&](size_t at) { return static_cast<uint32_t>(NumberIn(parts[at])); };
+  settings.handed.push_back({number(0), number(1), number(2), FromHex(parts[3])});
+}
+
+void TakeVolume(Settings& settings, const std::string& value) {
+  const auto parts = Split(value, '\n');
+  if (parts.size() == 2) settings.volumes.push_back({parts[0], parts[1] == "ro"});
 }
 
 void TakeMount(Settings& settings, const std::string& value) {
@@ -71,6 +92,8 @@ Settings ParseSettings(std::string_view text) {
     TakeText(settings, key, value);
     if (key == "file") TakeFile(settings, value);
     if (key == "mount") TakeMount(settings, value);
+    if (key == "handed") TakeHanded(settings, value);
+    if (key == "volume") TakeVolume(settings, value);
   }
   return settings;
 }

@@ -15,13 +15,26 @@ struct HostFile {
   std::string name, content;
 };
 
+// That the instance reads; who may read it is the host's to say.
+struct HandedFile {
+  uint32_t uid, gid, mode;
+  std::string content;
+};
+
+// A disk that outlives the machine.
+struct Volume {
+  std::string serial;
+  bool readonly;
+};
+
 struct Program {
   std::vector<std::string> args, env;
 };
 
 struct Settings {
   Program program;
-  std::string hostname, cwd, memory, pids, cpu;
+  // The swap is empty where there is none.
+  std::string hostname, cwd, memory, pids, cpu, swap;
   // Of its link; empty where it has none.
   std::string ipv4, ipv6, gateway;
   uint32_t uid = 0, gid = 0;
@@ -31,6 +44,8 @@ struct Settings {
   uint64_t soft_files = 1024, hard_files = 1024;
   std::vector<Mount> mounts;
   std::vector<HostFile> files;
+  std::vector<HandedFile> handed;
+  std::vector<Volume> volumes;
   std::vector<std::string> masked, readonly;
   // Seconds since 1970, by the host's clock.
   uint64_t time = 0;

@@ -25,6 +25,8 @@ import { searchPath } from './program-environment.ts';
 export interface Reach {
   reads?: readonly string[];
   writes?: string;
+  /** Files that it may write to as they are. */
+  files?: readonly string[];
   /** Device nodes of the host. */
   devices?: readonly string[];
   /** That it keeps, for what it makes in the directory that it may write; none where it need not own files of others. */
@@ -146,7 +148,7 @@ export function confinementFailed({ stderr }: EndedCommand): MillinerError | und
 
 function confinement(
   program: string,
-  { reads = [], writes, devices = [], capabilities = [] }: Reach,
+  { reads = [], writes, files = [], devices = [], capabilities = [] }: Reach,
   held: readonly string[] = [],
 ): string[] {
   if (!searchPath.some((directory) => existsSync(resolve(directory, program))))
@@ -167,9 +169,10 @@ function confinement(
   const empty = ['--dev', '/dev', '--dir', '/tmp', '--dir', '/var/tmp'];
   // Of what is not there the program has its own words.
   const given = reads.flatMap((path) => ['--ro-bind-try', path, path]);
+  const kept = files.flatMap((path) => ['--bind', path, path]);
   const result = writes === undefined ? [] : ['--bind', writes, writes];
   const nodes = devices.flatMap((path) => ['--dev-bind', path, path]);
-  const mounted = [...host, ...configuration, ...empty, ...nodes, ...given, ...result];
+  const mounted = [...host, ...configuration, ...empty, ...nodes, ...given, ...result, ...kept];
   return [...own, ...mounted, ...held, '--', program];
 }
 

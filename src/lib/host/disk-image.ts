@@ -2,6 +2,7 @@
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { MillinerError } from '../errors/error.ts';
+import { runConfined } from './confined.ts';
 import { run } from './exec.ts';
 import { lstatIfThere, syncPath } from './files.ts';
 import { detachLoop, loopsOf, withLoop } from './loop.ts';
@@ -76,6 +77,15 @@ export async function makeLastingDisk({ file }: Pick<Disk, 'file'>, bytes: numbe
     'root_owner=0:0',
     file,
   ]);
+}
+
+/** The same for a machine, with what lies in the place: the host never mounts it. Throws DISK_FULL, HOST_MISSING. */
+export async function makeFilledDisk({ file, place }: Disk, bytes: number): Promise<void> {
+  if ((await spareBytes(dirname(file))) < bytes) throw reserveReached(dirname(file));
+  await run('truncate', ['--size', String(bytes), file]);
+  const words = '-q -F -t ext4 -m 0 -e remount-ro -E root_owner=0:0 -d'.split(' ');
+  const reach = { reads: [place], files: [file], capabilities: ['DAC_OVERRIDE' as const] };
+  await runConfined('mke2fs', [...words, place, file], reach);
 }
 
 /** Throws HOST_MISSING. */

@@ -24,7 +24,7 @@ import { withInstance } from './instance-root.ts';
 import type { StackToRun } from './resolve-stack.ts';
 import { chooseStackBackend } from './stack-backend.ts';
 import { StackTest } from './stack-test.ts';
-import { joinNetwork, mountsFor, withStackPlace, type StackPlace } from './stack-place.ts';
+import { handedTo, joinNetwork, withStackPlace, type StackPlace } from './stack-place.ts';
 
 /**
  * Returns the verdict, passed or not, and stores it in the state. Throws as bootImage does, and SECRET_UNUSABLE,
@@ -65,10 +65,14 @@ async function bootOnce(
   context.progress.step(`booting the stack ${stack.name}`);
   const test = new StackTest(stack, context.signal);
   const names = Object.keys(stack.services);
-  const services = await withStackPlace(context, toRun, { lasting: false }, async (place) =>
-    inParallel(names, names.length, context.signal, (name, signal) =>
-      bootService({ ...context, signal }, toRun, { name, backend, place, test, host }),
-    ),
+  const services = await withStackPlace(
+    context,
+    toRun,
+    { lasting: false, isMachine: backend.ownDisk },
+    async (place) =>
+      inParallel(names, names.length, context.signal, (name, signal) =>
+        bootService({ ...context, signal }, toRun, { name, backend, place, test, host }),
+      ),
   );
   const tested = services.flatMap((verdict, index) => (verdict ? [[names[index]!, verdict] as const] : []));
   return makeStackVerdict(
@@ -112,9 +116,9 @@ async function bootService(
     const outcomes = await inParallel(numbers, of, context.signal, (number, signal) =>
       withInstance(context, bootable, { number, of, backend }, async (root) => {
         const joined = joinNetwork(place, name, { number, of }, root, plan.limits.bandwidth);
-        const mounts = () => mountsFor(place, service, root);
+        const handed = handedTo(place, service);
         const company = test.companyOf(name, { number, membership: joined });
-        const options = { ...root, hostname: joined.name, membership: joined, mounts };
+        const options = { ...root, hostname: joined.name, membership: joined, handed };
         return testInstance({ ...options, backend, number, plan, signal, company });
       }),
     );

@@ -17,7 +17,7 @@ import type { StackToRun } from './resolve-stack.ts';
 import { runOne, type RunRequest } from './run.ts';
 import { ServiceOrder } from './service-order.ts';
 import { chooseStackBackend } from './stack-backend.ts';
-import { joinNetwork, mountsFor, withStackPlace, type StackPlace } from './stack-place.ts';
+import { handedTo, joinNetwork, withStackPlace, type StackPlace } from './stack-place.ts';
 
 export interface StartedStack {
   stack: string;
@@ -49,7 +49,7 @@ export async function runStack(context: Context, toRun: StackToRun, request: Sta
   context.progress.step(`starting the stack ${stack.name}`);
   const order = new ServiceOrder(stack.services);
   const names = Object.keys(stack.services);
-  await withStackPlace(context, toRun, { lasting: true }, async (place) => {
+  await withStackPlace(context, toRun, { lasting: true, isMachine: backend.ownDisk }, async (place) => {
     const running: Running = { order, backend, place, request, ready: [] };
     await inParallel(names, names.length, context.signal, (name, signal) =>
       runService({ ...context, signal }, toRun, name, running),
@@ -76,7 +76,6 @@ async function runService(
       withInstance(context, bootable, { number, of, backend }, async (root) => {
         const { bandwidth } = bootPlanOf(service.test).limits;
         const membership = joinNetwork(place, name, { number, of }, root, bandwidth);
-        const mounts = () => mountsFor(place, service, root);
         await runOne({ ...context, signal }, bootable, root, {
           backend,
           ports: service.ports.map(portOf),
@@ -84,7 +83,7 @@ async function runService(
           joined: {
             stack: { name: stack.name, service: name, directory: place.directory },
             membership,
-            mounts,
+            handed: handedTo(place, service),
           },
           onReady: (instance) => {
             context.progress.step(`${membership.name} is ready`);

@@ -52,7 +52,7 @@ export type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & {
 
 interface Joined {
   membership: Membership;
-  mounts: InstanceOptions['mounts'];
+  handed: InstanceOptions['handed'];
   stack: NonNullable<RunningInstance['stack']>;
 }
 
@@ -101,12 +101,12 @@ export async function runOne(
   const log = new InstanceLog(place.directory);
   let instance: Instance;
   try {
-    const { membership, mounts } = request.joined ?? {};
+    const { membership, handed } = request.joined ?? {};
     instance = await request.backend.start({
       ...place,
       hostname: membership?.name ?? place.hostname,
       membership,
-      mounts,
+      handed,
       init: plan.init,
       limits: plan.limits,
       wanted: plan,

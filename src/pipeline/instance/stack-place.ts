@@ -1,15 +1,12 @@
 /** What the services of a running stack share: a network, volumes, and the values of secrets. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mountShifted } from '../../lib/container/shifted.ts';
-import type { IdRange } from '../../lib/container/userns.ts';
 import { run } from '../../lib/host/exec.ts';
 import { lstatIfThere } from '../../lib/host/files.ts';
-import { mount, unmount } from '../../lib/host/mounts.ts';
+import { unmount } from '../../lib/host/mounts.ts';
 import { below } from '../../lib/host/paths.ts';
 import { resolveInside } from '../../lib/host/resolve-in-root.ts';
-import { handFiles, type HandedFile } from '../../stages/boot/handed-files.ts';
-import type { InstanceMount } from '../../stages/boot/instance-mount.ts';
+import type { Handed, HandedFile } from '../../stages/boot/handed.ts';
 import type { Membership } from '../../stages/boot/membership.ts';
 import { PrivateNetwork } from '../../stages/boot/private-network.ts';
 import type { ResolvedService } from '../../stages/recipe/resolved-stack.ts';
@@ -32,12 +29,12 @@ export interface StackPlace {
 
 /**
  * Runs fn with them, and removes them however it ends.
- * @param lasting whether volumes and made secrets are those of the state, or discarded in the end, as a test's are
+ * @param wanted lasting: whether volumes and made secrets are those of the state, or discarded in the end, as a test's are
  */
 export async function withStackPlace<T>(
   context: Context,
   toRun: StackToRun,
-  { lasting }: { lasting: boolean },
+  { lasting, isMachine }: { lasting: boolean; isMachine: boolean },
   fn: (place: StackPlace) => Promise<T>,
 ): Promise<T> {
   const { stack, secretFiles } = toRun;
@@ -47,7 +44,7 @@ export async function withStackPlace<T>(
     const network = await PrivateNetwork.create(id);
     try {
       for (const name of Object.keys(stack.volumes))
-        volumes.set(name, await openIn(context, toRun, { name, directory, lasting }));
+        volumes.set(name, await openIn(context, toRun, { name, directory, lasting, isMachine }));
       return await fn({ directory, network, secrets, volumes });
     } finally {
       await network.close();
@@ -62,16 +59,23 @@ export async function withStackPlace<T>(
 
 const placeOfVolume = (directory: string, name: string) => join(directory, 'volumes', name);
 
+interface Opened {
+  name: string;
+  directory: string;
+  lasting: boolean;
+  isMachine: boolean;
+}
+
 async function openIn(
   context: Context,
   toRun: StackToRun,
-  { name, directory, lasting }: { name: string; directory: string; lasting: boolean },
+  { name, directory, lasting, isMachine }: Opened,
 ): Promise<OpenVolume> {
   const { name: stack, volumes } = toRun.stack;
   const place = placeOfVolume(directory, name);
   await mkdir(place, { recursive: true, mode: 0o700 });
   const fill = (content: string) => fillFromImage(context, toRun, name, content);
-  const options = { bytes: bytesOf(volumes[name]!.size), place, fill };
+  const options = { bytes: bytesOf(volumes[name]!.size), place, fill, isMachine };
   return lasting ? openVolume(context.state, { stack, name }, options) : openPassingVolume(options);
 }
 
@@ -109,28 +113,22 @@ export function joinNetwork(
   return network.join({ ...names, bandwidth, ids });
 }
 
-/** The files and volumes of a service, for one of its instances. Throws StartError for an owner that its image lacks. */
-export async function mountsFor(
+/** The files and volumes of a service. */
+export function handedTo(
   { secrets, volumes }: StackPlace,
-  service: ResolvedService,
-  { directory, rootfs, ids }: InstancePlace,
-): Promise<InstanceMount[]> {
+  service: Pick<ResolvedService, 'values' | 'secrets' | 'volumes'>,
+): Handed {
   const values = Object.entries(service.values).map(([path, value]): HandedFile => ({ path, ...value }));
   const secret = Object.entries(service.secrets).map(([name, file]): HandedFile => ({
     ...file,
     content: secrets.get(name)!,
   }));
-  const mounts = await handFiles(directory, [...values, ...secret], { rootfs, ids });
-  for (const [name, { path, readonly }] of Object.entries(service.volumes)) {
-    const source = join(directory, `volume-${name}`);
-    await mkdir(source, { mode: 0o700 });
-    await bind(volumes.get(name)!.directory, source, ids);
-    mounts.push({ source, path, readonly });
-  }
-  return mounts;
-}
-
-function bind(source: string, target: string, ids: IdRange | undefined): Promise<void> {
-  const spec = { type: 'bind' as const, source, readonly: false };
-  return ids ? mountShifted(spec, target, ids) : mount(spec, target);
+  return {
+    files: [...values, ...secret],
+    volumes: Object.entries(service.volumes).map(([name, place]) => ({
+      name,
+      ...place,
+      content: volumes.get(name)!.content,
+    })),
+  };
 }

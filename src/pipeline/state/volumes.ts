@@ -7,11 +7,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { makeLastingDisk, mountLastingDisk, removeDisk } from '../../lib/host/disk-image.ts';
+import {
+  makeFilledDisk,
+  makeLastingDisk,
+  mountLastingDisk,
+  removeDisk,
+  type Disk,
+} from '../../lib/host/disk-image.ts';
 import { readdirIfThere } from '../../lib/host/files.ts';
 import { acquire, withLock } from '../../lib/host/locks.ts';
 import { loopsOf } from '../../lib/host/loop.ts';
 import { removeTree } from '../../lib/host/remove-tree.ts';
+import type { VolumeContent } from '../../stages/boot/handed.ts';
+import { volumeContent } from '../../stages/boot/handed-files.ts';
 import { JsonStore } from './json-store.ts';
 
 export interface VolumeName {
@@ -26,6 +34,8 @@ const recordSchema = z.object({
   bytes: z.int().positive(),
   /** ISO 8601. */
   created: z.string(),
+  /** Whether the kernel of a machine has written it: the host's mounts no file system that others have made. */
+  ofMachine: z.boolean().default(false),
 });
 type VolumeRecord = z.output<typeof recordSchema>;
 
@@ -44,8 +54,7 @@ const diskIn = (directory: string, place: string) => ({ file: join(directory, 'd
 const lockOf = (directory: string) => join(directory, 'lock');
 
 export interface OpenVolume {
-  /** Its content, with owners as they are in an image. */
-  directory: string;
+  content: VolumeContent;
   /** For the next run. What is mounted is the caller's to unmount. */
   release(): Promise<void>;
 }
@@ -54,15 +63,18 @@ export interface VolumeOptions {
   bytes: number;
   /** An empty directory to mount it at. */
   place: string;
+  /** Whether machines mount it, and not the host. */
+  isMachine: boolean;
   /** Called with the content of a new one. */
-  fill: (content: string) => Promise<void>;
+  fill: Fill;
 }
+type Fill = (content: string) => Promise<void>;
 
-/** Makes it where it is not there. Throws BUSY while another run uses it, DISK_FULL, HOST_MISSING. */
+/** Makes it where it is not there. Throws BUSY while another run uses it, BACKEND_LACKS, DISK_FULL, HOST_MISSING. */
 export async function openVolume(
   state: string,
   volume: VolumeName,
-  { bytes, place, fill }: VolumeOptions,
+  { bytes, place, fill, isMachine }: VolumeOptions,
 ): Promise<OpenVolume> {
   const directory = directoryOf(state, volume);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -72,19 +84,16 @@ export async function openVolume(
   try {
     const disk = diskIn(directory, place);
     await requireUnmounted(volume, disk.file);
-    const isNew = (await recordIn(directory).read(recordFile)) === undefined;
-    if (isNew) {
-      // One that was being filled when its run was killed.
-      await removeDisk(disk);
-      await makeLastingDisk(disk, bytes);
-    }
-    await mountLastingDisk(disk);
-    const content = await contentIn(place, isNew ? fill : undefined);
-    if (isNew) {
+    const known = await recordIn(directory).read(recordFile);
+    if (known && known.ofMachine !== isMachine) throw ofOtherKind(volume, known);
+    // One that was being filled when its run was killed.
+    if (!known) await removeDisk(disk);
+    const content = await contentOf(disk, { bytes, isMachine, fill: known ? undefined : fill });
+    if (!known) {
       const created = new Date().toISOString();
-      await recordIn(directory).write(recordFile, { ...volume, bytes, created });
+      await recordIn(directory).write(recordFile, { ...volume, bytes, created, ofMachine: isMachine });
     }
-    return { directory: content, release: () => lock.close() };
+    return { content, release: () => lock.close() };
   } catch (error) {
     await lock.close();
     throw error;
@@ -103,16 +112,33 @@ async function requireUnmounted(volume: VolumeName, file: string): Promise<void>
 }
 
 /** Of a volume that is discarded with the place. */
-export async function openPassingVolume({ bytes, place, fill }: VolumeOptions): Promise<OpenVolume> {
-  const disk = { file: `${place}.ext4`, place };
-  await makeLastingDisk(disk, bytes);
+export async function openPassingVolume({ place, ...options }: VolumeOptions): Promise<OpenVolume> {
+  return { content: await contentOf({ file: `${place}.ext4`, place }, options), release: async () => {} };
+}
+
+/** @param wanted `fill` is for a new one */
+async function contentOf(
+  disk: Disk,
+  { bytes, isMachine, fill }: Pick<VolumeOptions, 'bytes' | 'isMachine'> & { fill: Fill | undefined },
+): Promise<VolumeContent> {
+  if (isMachine) {
+    if (fill) await makeForMachine(disk, bytes, fill);
+    return { disk: disk.file };
+  }
+  if (fill) await makeLastingDisk(disk, bytes);
   await mountLastingDisk(disk);
-  return { directory: await contentIn(place, fill), release: async () => {} };
+  return { directory: await contentIn(disk.place, fill) };
+}
+
+async function makeForMachine(disk: Disk, bytes: number, fill: Fill): Promise<void> {
+  await contentIn(disk.place, fill);
+  await makeFilledDisk(disk, bytes);
+  await removeTree(disk.place);
 }
 
 /** Below the root of the file system, which has its lost+found. */
-async function contentIn(place: string, fill: VolumeOptions['fill'] | undefined): Promise<string> {
-  const content = join(place, 'content');
+async function contentIn(place: string, fill: Fill | undefined): Promise<string> {
+  const content = join(place, volumeContent);
   if (!fill) return content;
   await mkdir(content, { mode: 0o755 });
   await fill(content);
@@ -157,6 +183,15 @@ export async function removeVolume(state: string, volume: VolumeName): Promise<v
 }
 
 export const showVolume = ({ stack, name }: VolumeName): string => `${stack}.${name}`;
+
+function ofOtherKind(volume: VolumeName, { ofMachine }: VolumeRecord): MillinerError {
+  const whose = ofMachine ? 'virtual machines' : 'containers';
+  const reason = `the volume ${showVolume(volume)} was made by ${whose}`;
+  return new MillinerError('BACKEND_LACKS', `${reason}, and others cannot use it`, {
+    hint: `Run the stack with the backend that it had, or remove the volume: milliner volume remove ${showVolume(volume)}.`,
+    details: { lacks: [{ key: `volumes.${volume.name}`, reason }] },
+  });
+}
 
 function inUse(volume: VolumeName, error: unknown): unknown {
   if (!(error instanceof MillinerError) || error.code !== 'BUSY') return error;

@@ -15,6 +15,7 @@ import { mount, unmountAllBelow } from '../../lib/host/mounts.ts';
 import { cgroupMount, groupOf } from './cgroup-view.ts';
 import { monotonic } from './clock.ts';
 import { argumentsOf, instanceConfig } from './config.ts';
+import { mountHanded } from './handed-files.ts';
 import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptions } from './instance.ts';
 import { checkControllers, checkLimits } from './limits.ts';
 import { InstanceNetwork } from './network.ts';
@@ -165,7 +166,8 @@ async function startProgram(
   });
   if (!user) throw new StartError(`the image has no user ${image.user}`);
   const cgroup = init ? await cgroupMount(id, options.systemd, ids) : undefined;
-  const mounts = (await options.mounts?.()) ?? [];
+  const { handed } = options;
+  const mounts = handed ? await mountHanded(options.directory, handed, options) : [];
   const rootfs = await rootIn(options);
   const space = isolator.joinsSpaces ? await membership?.makeSpace() : undefined;
   const config = await instanceConfig({ ...options, rootfs, user, files, cgroup, hostMounts: mounts, space });

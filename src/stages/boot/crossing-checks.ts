@@ -53,16 +53,15 @@ async function attempt(
 ): Promise<string | undefined> {
   if ('exec' in check) return attemptExec(instance, check.exec, { timeout, signal });
   // From inside the service's own network, as its programs would connect.
-  const space = await open(membership.space.network, 'r');
+  const space = instance.dial ? undefined : await open(membership.space.network, 'r');
+  const dial = instance.dial ?? dialIn(space!);
   try {
-    const ways = to.flatMap((one) =>
-      one.membership.addresses.map((address) => ({ dial: dialIn(space), address })),
-    );
+    const ways = to.flatMap((one) => one.membership.addresses.map((address) => ({ dial, address })));
     const network = new InstanceNetwork({ checked: ways, published: [] });
     return 'tcp' in check
       ? await network.tcp(port, timeout)
       : await network.http(check.http, check.status, timeout);
   } finally {
-    await space.close();
+    await space?.close();
   }
 }

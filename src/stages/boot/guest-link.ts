@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { configure, runIn, type Space } from '../../lib/container/space.ts';
 import { native } from '../../lib/host/native.ts';
+import { addressBytes } from './address-bytes.ts';
 import { inside } from './member-link.ts';
 
 const tap = 'tap0';
@@ -46,7 +47,7 @@ function rules({ hardware, addresses: [v4, v6] }: GuestAddresses): string {
     v6 === undefined
       ? ''
       : `ether type ip6 ip6 saddr ${v6} icmpv6 type { nd-router-advert, nd-redirect } drop
-    ether type ip6 ip6 saddr ${v6} icmpv6 type nd-neighbor-advert @th,64,128 != ${hexOf(v6)} drop
+    ether type ip6 ip6 saddr ${v6} icmpv6 type nd-neighbor-advert @th,64,128 != 0x${addressBytes(v6).toString('hex')} drop
     ether type ip6 ip6 saddr ${v6} ${onward}`;
   return `table netdev guest {
   chain sent {
@@ -62,11 +63,4 @@ function rules({ hardware, addresses: [v4, v6] }: GuestAddresses): string {
   }
 }
 `;
-}
-
-/** An address of IPv6 with one `::`, as a number. */
-function hexOf(address: string): string {
-  const [head = [], tail = []] = address.split('::').map((half) => half.split(':'));
-  const gap = Array.from({ length: 8 - head.length - tail.length }, () => '0');
-  return `0x${[...head, ...gap, ...tail].map((group) => group.padStart(4, '0')).join('')}`;
 }

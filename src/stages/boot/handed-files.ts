@@ -1,33 +1,52 @@
-/** Values and secrets that an instance reads as files: they lie in memory, and no environment or argument has them. */
+/** Gives a container what it is handed, and tells who may read it. */
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mountShifted } from '../../lib/container/shifted.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import { mount } from '../../lib/host/mounts.ts';
+import type { Handed, HandedFile } from './handed.ts';
 import type { InstanceMount } from './instance-mount.ts';
 import { StartError } from './instance.ts';
 import { findUser } from './user.ts';
 
-export interface HandedFile {
-  /** In the instance. */
-  path: string;
-  content: string | Buffer;
-  /** user:group of the image. */
-  owner: string;
-  /** Octal. */
-  mode: string;
+/** In a disk, the directory that an instance sees. */
+export const volumeContent = 'content';
+
+interface Place {
+  rootfs: string;
+  /** Of the instance's user namespace. */
+  ids?: IdRange | undefined;
+}
+
+/** For a container, below the directory of the instance; all of it goes with its mounts. Throws StartError. */
+export async function mountHanded(
+  directory: string,
+  { files, volumes }: Handed,
+  place: Place,
+): Promise<InstanceMount[]> {
+  const mounts = await mountFiles(directory, files, place);
+  for (const { name, path, readonly, content } of volumes) {
+    if ('disk' in content) throw new TypeError(`the volume ${name} is for machines`);
+    const source = join(directory, `volume-${name}`);
+    await mkdir(source, { mode: 0o700 });
+    await bind(content.directory, source, place.ids);
+    mounts.push({ source, path, readonly });
+  }
+  return mounts;
+}
+
+function bind(source: string, target: string, ids: IdRange | undefined): Promise<void> {
+  const spec = { type: 'bind' as const, source, readonly: false };
+  return ids ? mountShifted(spec, target, ids) : mount(spec, target);
 }
 
 const pageBytes = 4096;
 
-/**
- * Writes them below the directory of an instance; they go with its mounts. Throws StartError for an owner that the
- * image does not have.
- * @param ids of the instance's user namespace
- */
-export async function handFiles(
+/** They lie in memory. */
+async function mountFiles(
   directory: string,
   files: readonly HandedFile[],
-  { rootfs, ids }: { rootfs: string; ids: IdRange | undefined },
+  { rootfs, ids }: Place,
 ): Promise<InstanceMount[]> {
   if (files.length === 0) return [];
   const place = join(directory, 'handed');
@@ -39,14 +58,25 @@ export async function handFiles(
   const options = [`size=${pages * pageBytes}`, `nr_inodes=${files.length + 1}`, 'mode=711'];
   await mount({ type: 'tmpfs', source: 'handed', readonly: false, options }, place);
   const mounts: InstanceMount[] = [];
-  for (const [index, { path, content, owner, mode }] of files.entries()) {
-    const user = await findUser(rootfs, owner);
-    if (!user) throw new StartError(`${path} is for ${owner}, which the image does not have`);
+  for (const [index, file] of files.entries()) {
+    const { uid, gid } = await ownerOf(rootfs, file);
     const source = join(place, String(index));
-    await writeFile(source, content, { mode: 0o600, flag: 'wx' });
-    await chown(source, (ids?.start ?? 0) + user.uid, (ids?.start ?? 0) + user.gid);
-    await chmod(source, Number.parseInt(mode, 8));
-    mounts.push({ source, path, readonly: true });
+    await writeFile(source, file.content, { mode: 0o600, flag: 'wx' });
+    await chown(source, (ids?.start ?? 0) + uid, (ids?.start ?? 0) + gid);
+    await chmod(source, modeOf(file));
+    mounts.push({ source, path: file.path, readonly: true });
   }
   return mounts;
+}
+
+export const modeOf = ({ mode }: HandedFile): number => Number.parseInt(mode, 8);
+
+/** Throws StartError where the image does not have it. */
+export async function ownerOf(
+  rootfs: string,
+  { path, owner }: HandedFile,
+): Promise<{ uid: number; gid: number }> {
+  const user = await findUser(rootfs, owner);
+  if (!user) throw new StartError(`${path} is for ${owner}, which the image does not have`);
+  return user;
 }

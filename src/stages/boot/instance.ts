@@ -6,11 +6,11 @@ import type { IdRange } from '../../lib/container/userns.ts';
 import type { RunResult } from '../../lib/host/exec.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import type { Space } from '../snapshot/snapshotter.ts';
+import type { Handed } from './handed.ts';
 import type { Limits } from './limit-resources.ts';
 import type { Membership } from './membership.ts';
-import type { NetworkAccess } from './network-access.ts';
+import type { Dial, NetworkAccess } from './network-access.ts';
 import type { BootPlan } from './plan.ts';
-import type { InstanceMount } from './instance-mount.ts';
 
 export interface InstanceOptions extends Container {
   /** A mounted, writable tree that nothing else uses, with its owners moved into the IDs if there are any. */
@@ -32,8 +32,8 @@ export interface InstanceOptions extends Container {
   isPublished?: boolean;
   /** Its place in a private network, made for its IDs; without one it has a network of its own. */
   membership?: Membership | undefined;
-  /** What else it sees of the host, made when it starts: files and volumes of a stack. Throws StartError. */
-  mounts?: (() => Promise<InstanceMount[]>) | undefined;
+  /** Files and volumes of a stack. */
+  handed?: Handed | undefined;
   /** Called with each line of output, cut to 4096 characters. */
   onLine: (line: string) => void;
   /** Called with the number of bytes of output. */
@@ -63,6 +63,8 @@ export interface Instance {
   readonly notifications: Notified;
   /** Absent if it ended at once. */
   readonly network: NetworkAccess | undefined;
+  /** Connects from inside, where it is not done from its space. */
+  readonly dial?: Dial;
   /** The signal that asks it to stop. */
   readonly stopSignal: string;
   /** Resolves when the first process has ended, in any way. */

@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { machineBackend } from '../../../src/stages/boot/machine/machine-backend.ts';
 import type { Membership } from '../../../src/stages/boot/membership.ts';
+import type { Handed } from '../../../src/stages/boot/handed.ts';
 import type { Limits } from '../../../src/stages/boot/limit-resources.ts';
 import type { Instance, InstanceOptions } from '../../../src/stages/boot/instance.ts';
 import { busybox } from '../../helpers/tiny/tiny.ts';
@@ -26,6 +27,7 @@ interface Wanted {
   membership?: Membership;
   wanted?: NonNullable<InstanceOptions['wanted']>;
   isPublished?: boolean;
+  handed?: Handed;
 }
 
 /** Throws what the start throws; then nothing is left. */

@@ -103,6 +103,24 @@ test('limits of memory, processes and disk hold, and the guest tells which was r
   }
 });
 
+test('swap is beside the memory, and ends too', async () => {
+  const script = [
+    'busybox dd if=/dev/zero of=/dev/null bs=48M count=1 2>/dev/null; echo $?',
+    'busybox tail /dev/zero; echo $?',
+    'busybox sleep 1000',
+  ].join('\n');
+  const guest = await startGuest({ script, limits: { memory: 32 << 20, swap: 48 << 20 } });
+  try {
+    await expect
+      .poll(() => guest.lines.filter((line) => /^\d+$/.test(line)), { timeout })
+      .toEqual(['0', '137']);
+    const { oomKills, cpuSeconds, readBytes } = await guest.instance.group();
+    expect([oomKills, cpuSeconds! > 0, readBytes! > 0]).toEqual([1, true, true]);
+  } finally {
+    await guest.remove();
+  }
+});
+
 test('what cannot be started is the fault of the image; nothing is left', async () => {
   await expect(startGuest({ script: 'true', user: 'nobody-here' })).rejects.toThrow('nobody-here');
 });

@@ -1,6 +1,7 @@
 /** A connection to a port of a machine's image, through its agent. */
 import { getSystemErrorName } from 'node:util';
 import { Duplex } from 'node:stream';
+import { addressBytes } from '../address-bytes.ts';
 import { Arrivals, ChannelWritable } from './channel-streams.ts';
 import { packed, type Frame } from './frames.ts';
 import type { Link } from './link.ts';
@@ -50,8 +51,7 @@ export class ChannelSocket extends Duplex {
       clearTimeout(timer);
       resolve(new ChannelSocket(link, channel, arrivals, sending));
     }
-    const version = address === '::1' ? '6' : '4';
-    link.send('T', channel, Buffer.concat([Buffer.from(version), packed(port)]));
+    link.send('T', channel, Buffer.concat([packed(port).subarray(0, 2), addressBytes(address)]));
     return promise;
   }
 

@@ -11,7 +11,7 @@ const sound = [
   frame('E', Buffer.from('O')),
   frame('X', packed(137)),
   frame('N', Buffer.from('READY=1')),
-  frame('P', Buffer.alloc(48)),
+  frame('P', Buffer.alloc(80)),
 ];
 const bytes = Buffer.concat(sound.map(encodeFrame));
 

@@ -51,7 +51,7 @@ const lengths: Record<string, (bytes: number) => boolean> = {
   /** a message of sd_notify(3). */
   N: (bytes) => bytes <= 4096,
   /** counters. */
-  P: (bytes) => bytes === 48,
+  P: (bytes) => bytes === 80,
 };
 
 /** Splits a stream of bytes into frames; holds at most one that is not complete. */

@@ -3,6 +3,7 @@ import { capabilityNumbers } from '../../../lib/container/runtime-spec.ts';
 import { instanceConfig, type InstanceConfig } from '../config.ts';
 import type { InstanceOptions } from '../instance.ts';
 import { pairs } from './frames.ts';
+import type { HandedSettings } from './guest-handed.ts';
 
 /** The part of config.json that a machine has a use for. */
 interface Config {
@@ -22,8 +23,8 @@ interface Config {
   };
 }
 
-/** Of the agent's directory for files of the host. */
-const files = '/files';
+/** The agent's directory for files of the host; what is bound is named from its own root. */
+const files = 'files';
 /** The machine's kernel has version 2 alone, which the agent delegates. */
 const cgroup = {
   type: 'cgroup2',
@@ -39,9 +40,9 @@ export interface GuestSettings {
 }
 
 type Options = Omit<InstanceConfig, 'files' | 'cgroup' | 'ids' | 'space'> &
-  Pick<InstanceOptions, 'membership'> & { contents: Record<string, string> };
+  Pick<InstanceOptions, 'membership'> & { contents: Record<string, string>; handed: HandedSettings };
 
-export async function guestSettings({ contents, ...options }: Options): Promise<GuestSettings> {
+export async function guestSettings({ contents, handed, ...options }: Options): Promise<GuestSettings> {
   const whole = { ...options, files, ...(options.init && { cgroup }) };
   const { process, mounts, linux } = (await instanceConfig(whole)) as Config;
   const { limits, hostname } = options;
@@ -60,6 +61,7 @@ export async function guestSettings({ contents, ...options }: Options): Promise<
   const add = (key: string, values: readonly (string | number)[]) => {
     for (const value of values) rows.push([key, value]);
   };
+  if (limits.swap !== undefined && limits.swap > 0) add('swap', [limits.swap]);
   if (cpu?.quota !== undefined) add('cpu', [`${cpu.quota} ${cpu.period}`]);
   add(
     'soft files',
@@ -82,7 +84,9 @@ export async function guestSettings({ contents, ...options }: Options): Promise<
     'file',
     Object.entries(contents).map(([name, text]) => `${name}\n${text}`),
   );
-  add('mount', mounts.map(mountLine));
+  add('handed', handed.handed);
+  add('volume', handed.volumes);
+  add('mount', [...mounts, ...handed.mounts].map(mountLine));
   return { payload: pairs(rows), env: process.env };
 }
 
@@ -108,6 +112,5 @@ const noFlags = new Set(['rw', 'bind', 'rbind', 'rprivate']);
 function mountLine({ type, source, destination, options }: Config['mounts'][number]): string {
   const flags = options.reduce((all, word) => all | (flagNumbers[word] ?? 0), 0);
   const data = options.filter((word) => flagNumbers[word] === undefined && !noFlags.has(word)).join(',');
-  const from = source.startsWith(`${files}/`) ? source.slice(files.length + 1) : source;
-  return [type, from, destination, flags, data].join('\n');
+  return [type, source, destination, flags, data].join('\n');
 }

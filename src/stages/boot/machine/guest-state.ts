@@ -14,19 +14,15 @@ export const unknownState = ({ disk }: Limits): GuestState => ({
   space: { bytes: disk, inodes: 1 },
 });
 
-/** Six numbers of eight bytes; the first is its clock. Their length is checked, and any number is possible. */
+/** Ten numbers of eight bytes; the first is its clock. Their length is checked, and any number is possible. */
 export function parseState(payload: Buffer, { memory, pids, cpus }: Limits): GuestState {
   const number = (index: number) => {
     const value = payload.readBigUInt64LE(index * 8);
     return Number(value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : value);
   };
-  const [oomKills, pidsRefused, peak, bytes, inodes] = [1, 2, 3, 4, 5].map(number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const counted = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(number);
+  const [oomKills = 0, pidsRefused = 0, peak = 0, bytes = 0, inodes = 0] = counted;
+  const [microseconds = 0, pidsPeak = 0, readBytes = 0, writtenBytes = 0] = counted.slice(5);
   return {
     group: {
       memoryLimit: memory,
@@ -36,6 +32,11 @@ export function parseState(payload: Buffer, { memory, pids, cpus }: Limits): Gue
       ...(peak > 0 && { memoryPeak: peak }),
       oomKills,
       pidsRefused,
+      cpuSeconds: microseconds / 1e6,
+      // Kernels before 6.1 count none.
+      ...(pidsPeak > 0 && { pidsPeak }),
+      readBytes,
+      writtenBytes,
     },
     space: { bytes, inodes },
   };

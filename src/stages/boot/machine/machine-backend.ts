@@ -2,8 +2,7 @@
 import { MillinerError } from '../../../lib/errors/error.ts';
 import type { Container } from '../../../lib/container/runtime.ts';
 import { numberOfSignal } from '../../../lib/container/stop-signal.ts';
-import type { Backend, Lack } from '../backend.ts';
-import type { Limits } from '../limit-resources.ts';
+import type { Backend } from '../backend.ts';
 import { packed } from './frames.ts';
 import { attachToGuest, execInGuest } from './guest-exec.ts';
 import type { Link } from './link.ts';
@@ -16,7 +15,8 @@ export async function machineBackend(): Promise<Backend> {
     name: 'machine',
     title: await describeQemu(),
     ownDisk: true,
-    lacks: async ({ limits }) => lacksOf(limits),
+    joinsNetworks: true,
+    lacks: async () => [],
     start: (options) => MachineInstance.start(options),
     reach: (place) => ({
       exec: (args, options) => withLink(place, (link) => execInGuest(link, args, [], options)),
@@ -46,10 +46,4 @@ async function withLink<T>({ id }: Container, fn: (link: Link) => Promise<T>): P
   } finally {
     link.destroy();
   }
-}
-
-/** Limits that nothing enforces in a machine yet. */
-function lacksOf(limits: Limits): Lack[] {
-  const missing = (['cpuWeight', 'swap', 'io'] as const).filter((name) => limits[name] !== undefined);
-  return missing.map((name) => ({ key: `test.limits.${name}`, reason: 'a machine is not held to it' }));
 }

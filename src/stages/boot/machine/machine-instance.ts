@@ -14,11 +14,13 @@ import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptio
 import { checkControllers } from '../limits.ts';
 import { socketTables, splitTables } from '../listening.ts';
 import type { Membership } from '../membership.ts';
+import type { Dial } from '../network-access.ts';
 import { InstanceNetwork } from '../network.ts';
 import { joinOwnNetwork, networkFiles, type OwnNetwork } from '../own-network.ts';
 import { findUser } from '../user.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { execInGuest } from './guest-exec.ts';
+import { handedSettings, volumeDisks } from './guest-handed.ts';
 import { guestSettings, type GuestSettings } from './guest-settings.ts';
 import { Guest } from './guest.ts';
 import { makeInitramfs } from './initramfs.ts';
@@ -26,7 +28,7 @@ import { findKernel } from './kernel.ts';
 import { neededModules } from './kernel-modules.ts';
 import { startQemu, type Qemu } from './qemu.ts';
 import type { Card, MachineFiles } from './qemu-words.ts';
-import { makeRootDisk } from './root-disk.ts';
+import { makeRootDisk, makeSwapDisk } from './root-disk.ts';
 import { serveReach, type ReachServer } from './supervisor-socket.ts';
 
 /** Milliseconds for what the image still has to say when its first process has ended. */
@@ -44,6 +46,7 @@ export class MachineInstance implements Instance {
   readonly kernel: string;
   readonly notifications;
   readonly network: InstanceNetwork;
+  readonly dial: Dial;
   readonly stopSignal: string;
   readonly ended: Promise<Ended>;
   readonly #options: InstanceOptions;
@@ -71,15 +74,14 @@ export class MachineInstance implements Instance {
     this.clockAhead = guest.clockAhead;
     this.kernel = guest.kernel;
     this.notifications = guest.notifications;
-    const dial = (address: string, port: number, timeout: number) =>
-      ChannelSocket.connect(guest.link, address, port, timeout);
+    this.dial = (address, port, timeout) => ChannelSocket.connect(guest.link, address, port, timeout);
     // Asked inside: a machine has a kernel of its own.
     const tables = async () => {
       const program = ['cat', ...socketTables.map((name) => `/proc/net/${name}`)];
       const { exitCode, stdout } = await this.exec(program, { timeout: patienceForTables });
       return exitCode === 0 ? splitTables(stdout) : undefined;
     };
-    this.network = InstanceNetwork.inMachine(dial, tables, {
+    this.network = InstanceNetwork.inMachine(this.dial, tables, {
       bandwidth: options.limits.bandwidth,
       membership,
     });
@@ -160,6 +162,8 @@ interface Running {
   outputs: Promise<unknown>;
 }
 
+const nothing = { files: [], volumes: [] };
+
 const placeIn = (directory: string) => join(directory, 'machine');
 
 async function removeTraces({ id, directory }: InstanceOptions): Promise<void> {
@@ -168,7 +172,8 @@ async function removeTraces({ id, directory }: InstanceOptions): Promise<void> {
 }
 
 async function startMachine(options: InstanceOptions): Promise<Running> {
-  await checkControllers(options.limits);
+  const { cpus, cpuWeight } = options.limits;
+  await checkControllers({ cpus, cpuWeight });
   const settings = await settingsFor(options);
   const files = await makeFiles(options);
   const qemu = await withCard(options.membership, (card) =>
@@ -208,24 +213,29 @@ async function settingsFor(options: InstanceOptions): Promise<GuestSettings> {
     throw new StartError(error.message);
   });
   if (!user) throw new StartError(`the image has no user ${image.user}`);
-  return guestSettings({ ...options, user, contents: networkFiles(hostname, membership) });
+  const handed = await handedSettings(rootfs, options.handed ?? nothing);
+  return guestSettings({ ...options, user, handed, contents: networkFiles(hostname, membership) });
 }
 
-async function makeFiles({ directory, rootfs, limits, membership }: InstanceOptions): Promise<MachineFiles> {
+async function makeFiles(options: InstanceOptions): Promise<MachineFiles> {
+  const { directory, rootfs, limits, membership, handed = nothing } = options;
   const place = placeIn(directory);
   await mkdir(place, { recursive: true, mode: 0o700 });
   const files = {
     directory: place,
     kernel: join(place, 'kernel'),
     initramfs: join(place, 'initramfs'),
-    disk: join(place, 'disk'),
+    disks: [{ file: join(place, 'disk'), serial: 'root' }, ...volumeDisks(handed)],
   };
   const kernel = await findKernel(rootfs);
   const modules = await neededModules(kernel, membership !== undefined);
   await writeFile(files.kernel, kernel.image);
   await writeFile(files.initramfs, await makeInitramfs(modules));
-  await makeRootDisk(files.disk, rootfs, limits.disk);
-  return files;
+  await makeRootDisk(join(place, 'disk'), rootfs, limits.disk);
+  if (limits.swap === undefined || limits.swap === 0) return files;
+  const swap = { file: join(place, 'swap'), serial: 'swap' };
+  await makeSwapDisk(swap.file, limits.swap);
+  return { ...files, disks: [...files.disks, swap] };
 }
 
 function follow(stream: Readable, { onLine, onOutput }: InstanceOptions): Promise<void> {

@@ -15,7 +15,16 @@ export interface MachineFiles {
   directory: string;
   kernel: string;
   initramfs: string;
-  disk: string;
+  disks: readonly GuestDisk[];
+}
+
+export interface GuestDisk {
+  file: string;
+  /** What the agent knows it by. */
+  serial: string;
+  readonly?: boolean;
+  /** Whether what the guest has written out is still there after a failure of the host. */
+  isLasting?: boolean;
 }
 
 /** Of a network. */
@@ -26,7 +35,7 @@ export interface Card {
 }
 
 /** Of the machine, in bytes: whole mebibytes. */
-export function guestMemory({ memory }: Limits): number {
+export function guestMemory({ memory }: Pick<Limits, 'memory'>): number {
   const mebibyte = 1024 * 1024;
   return Math.ceil((memory * (1 + pageShare) + kernelMemory) / mebibyte) * mebibyte;
 }
@@ -47,9 +56,23 @@ export function wordsFor(files: MachineFiles, limits: Limits, accel: Acceleratio
   ].flatMap((words) => words.split(' '));
   const kernelWords =
     'console=ttyS0 loglevel=4 panic=-1 rdinit=/init cgroup_no_v1=all mitigations=off tsc=reliable';
-  const drive = `file=${valueOf(files.disk)},format=raw,if=virtio,cache=unsafe,discard=unmap,werror=report`;
+  const disks = files.disks.flatMap((disk) => diskWords(disk, limits));
   const booted = ['-kernel', files.kernel, '-initrd', files.initramfs, '-append', kernelWords];
-  return [...fixed, ...booted, '-drive', drive, ...(card ? cardWords(card) : [])];
+  return [...fixed, ...booted, ...disks, ...(card ? cardWords(card) : [])];
+}
+
+/** What all disks together read and write in a second is bounded by QEMU. */
+function diskWords({ file, serial, readonly = false, isLasting = false }: GuestDisk, { io }: Limits) {
+  const rates = [
+    ...(io?.read === undefined ? [] : [`throttling.bps-read=${io.read}`]),
+    ...(io?.write === undefined ? [] : [`throttling.bps-write=${io.write}`]),
+  ];
+  const drive = [
+    `file=${valueOf(file)},id=${serial},format=raw,if=none,discard=unmap,werror=report`,
+    `cache=${isLasting ? 'writeback' : 'unsafe'},readonly=${readonly ? 'on' : 'off'}`,
+    ...(rates.length > 0 ? [...rates, 'throttling.group=disks'] : []),
+  ];
+  return ['-drive', drive.join(','), '-device', `virtio-blk-pci,drive=${serial},serial=${serial}`];
 }
 
 /** Without the firmware that would boot from it. */

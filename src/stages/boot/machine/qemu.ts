@@ -48,13 +48,14 @@ export interface Qemu {
 export async function startQemu(id: string, files: MachineFiles, limits: Limits, card?: Card): Promise<Qemu> {
   const accel = await acceleration();
   const memory = guestMemory(limits);
-  const { cpus, disk } = limits;
-  const own = { cpus, disk, memory: memory + ownMemory, pids: maxThreads };
+  const { cpus, cpuWeight, disk } = limits;
+  const own = { cpus, cpuWeight, disk, memory: memory + ownMemory, pids: maxThreads };
   const groups = await makeLimitedGroup(id, await limitResources(own));
   const { directory } = files;
   const devices = accel === 'kvm' ? ['/dev/kvm'] : [];
   const words = wordsFor(files, limits, accel, card && { hardware: card.hardware, fd: handedDescriptor });
-  const child = startHeldConfined(qemu, words, { writes: directory, devices }, card ? [card.fd] : []);
+  const reach = { writes: directory, files: files.disks.map(({ file }) => file), devices };
+  const child = startHeldConfined(qemu, words, reach, card ? [card.fd] : []);
   const qemuEnded = Promise.withResolvers<void>();
   let said = '';
   const hear = (chunk: Buffer) => (said = (said + chunk.toString('latin1')).slice(-maxConsole));

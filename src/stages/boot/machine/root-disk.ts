@@ -43,3 +43,12 @@ async function reserveAllBut(file: string, limit: number, kept: number): Promise
   const reserved = Math.max(0, free - kept - Math.floor(limit / blockBytes));
   await runConfined('debugfs', ['-w', '-R', `set_super_value r_blocks_count ${reserved}`, file], reach);
 }
+
+/** A sparse file. Throws DISK_FULL, HOST_MISSING. */
+export async function makeSwapDisk(file: string, bytes: number): Promise<void> {
+  if ((await spareBytes(dirname(file))) < bytes) throw reserveReached(dirname(file));
+  await writeFile(file, '');
+  // Its first page is the header; the kernel takes ten at least.
+  await truncate(file, Math.max(Math.ceil(bytes / blockBytes) + 1, 10) * blockBytes);
+  await runConfined('mkswap', [file], { writes: dirname(file) });
+}
