@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
 import { readdirIfThere } from '../host/files.ts';
+import { fileOfProgram } from '../host/program-environment.ts';
+import { remembered } from '../host/remembered.ts';
 import { ociRuntimes, type OciRuntime } from './backend-names.ts';
 import { run, runAttached, start, startStreaming, type RunResult } from '../host/exec.ts';
 import { followProgram, type ExecOptions, type Starter } from './followed-program.ts';
@@ -200,14 +202,21 @@ export async function removeContainer(container: Container): Promise<void> {
   throw new MillinerError('COMMAND_FAILED', `${runtime} cannot remove the container ${container.id}`);
 }
 
+/** Of the runtimes of this host, which all states share. */
+const findings = '/run/milliner/runtimes';
+
 let found: OciRuntime | undefined;
 
-/** The first runtime that can run a container here. Throws HOST_MISSING with the reason of each if none can. */
-export async function findRuntime(): Promise<OciRuntime> {
+/**
+ * The first runtime that can run a container here. Throws HOST_MISSING with the reason of each if none can.
+ *
+ * @param ask why one does not work here
+ */
+export async function findRuntime(ask = rememberedProblem): Promise<OciRuntime> {
   if (found) return found;
   const reasons: string[] = [];
   for (const runtime of defaultRuntimes) {
-    const reason = await runtimeProblem(runtime);
+    const reason = await ask(runtime);
     if (reason === undefined) return (found = runtime);
     reasons.push(reason);
   }
@@ -229,8 +238,35 @@ export async function runtimeProblem(runtime: OciRuntime): Promise<string | unde
   return isRefused ? 'crun: does not work with a hybrid cgroup hierarchy' : undefined;
 }
 
+/** As runtimeProblem; what has worked is not tried out again while the program and the run of the kernel are the same. */
+async function rememberedProblem(runtime: OciRuntime): Promise<string | undefined> {
+  try {
+    await ofProgram(runtime, 'works', async () => {
+      const problem = await runtimeProblem(runtime);
+      if (problem !== undefined) throw new MillinerError('HOST_MISSING', problem);
+      return '';
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof MillinerError && error.code === 'HOST_MISSING') return error.message;
+    throw error;
+  }
+}
+
 /** Such as `1.1.5`; the runtime's own word for it. */
-export async function runtimeVersion(runtime: OciRuntime): Promise<string> {
+export function runtimeVersion(runtime: OciRuntime): Promise<string> {
+  return ofProgram(runtime, 'version', () => askVersion(runtime));
+}
+
+/** A finding about the program of a runtime, as long as it is the same file. */
+async function ofProgram(runtime: OciRuntime, what: string, find: () => Promise<string>): Promise<string> {
+  const program = await fileOfProgram(runtime);
+  if (program === undefined) return find();
+  await mkdir(findings, { recursive: true, mode: 0o711 });
+  return remembered(join(findings, `${runtime}-${what}`), program, find);
+}
+
+async function askVersion(runtime: OciRuntime): Promise<string> {
   const { stdout } = await run(runtime, ['--version'], { allow: [0] });
   return /\bversion:? (\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
 }

@@ -1,5 +1,5 @@
 /** The only module that mounts and unmounts, so that each mount is also unmounted. */
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
 import { mountOverlay, mountPlain, type MountSpec } from './mount-spec.ts';
@@ -99,6 +99,16 @@ function inUse(target: string): MillinerError {
 /** Every mount this process sees, in the order it was mounted. */
 export async function listMounts(): Promise<MountedAt[]> {
   return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
+}
+
+/** The file system of a directory with the options of its mounts, and the directory itself: another one has other words. */
+export async function describeFileSystem(directory: string): Promise<string> {
+  const { dev, ino, birthtimeNs } = await stat(directory, { bigint: true });
+  const mounted = (await listMounts()).filter(({ target }) =>
+    `${directory}/`.startsWith(target === '/' ? '/' : `${target}/`),
+  );
+  const { device, type, options } = mounted.toSorted((a, b) => a.target.length - b.target.length).at(-1)!;
+  return [dev, ino, birthtimeNs, device, type, ...options].join(' ');
 }
 
 /** What is mounted at or below directory, in the order it was mounted; nothing where there is no such directory. */

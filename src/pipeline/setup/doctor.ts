@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { unifiedHierarchy } from '../../lib/container/cgroups.ts';
-import { findRuntime } from '../../lib/container/runtime.ts';
+import { findRuntime, runtimeProblem } from '../../lib/container/runtime.ts';
 import { probeTracing } from '../../lib/container/trace.ts';
 import { guestIds } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -66,7 +66,7 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
   ];
   for (const program of programs) findings.push(await probeProgram(program));
   findings.push({ ...(await probeProgram(redis)), only: 'queue' });
-  const runtime = await findRuntime().catch(() => undefined);
+  const runtime = await findRuntime(runtimeProblem).catch(() => undefined);
   for (const minimum of minimums) {
     // A missing runtime is reported below.
     const isOther = ['runc', 'crun'].includes(minimum.program) && minimum.program !== runtime;
@@ -75,7 +75,7 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
   findings.push(
     await probe('processor (architectures)', async () => hostArches().join(', ')),
     describeEmulation(),
-    await probe('OCI runtime', findRuntime),
+    await probe('OCI runtime', () => findRuntime(runtimeProblem)),
     await probe('confining programs (bubblewrap)', async () => {
       await runConfined('true', [], {});
       return 'works';

@@ -12,8 +12,9 @@ import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { mountDisk, removeDisk } from '../../lib/host/disk-image.ts';
 import { isNearlyFull, syncPath } from '../../lib/host/files.ts';
-import { unmountAllBelow, type MountSpec } from '../../lib/host/mounts.ts';
+import { describeFileSystem, unmountAllBelow, type MountSpec } from '../../lib/host/mounts.ts';
 import { native } from '../../lib/host/native.ts';
+import { remembered } from '../../lib/host/remembered.ts';
 import { copyAttributes, dropAcls } from './attributes.ts';
 import { BaseSnapshotter, openDirectory } from './base-snapshotter.ts';
 import { BoundedDisk, diskIn } from './bounded-disk.ts';
@@ -39,7 +40,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     const snapshotter = new OverlaySnapshotter(opened, onStep);
     try {
       await snapshotter.reconcile();
-      await snapshotter.#probe(probeOverlay);
+      await snapshotter.#probe('probed', probeOverlay);
     } catch (error) {
       await snapshotter.close();
       throw error;
@@ -47,8 +48,17 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     return snapshotter;
   }
 
+  /** What has worked here is not tried out again while the file system and its options are the same. */
+  async #probe(name: string, probe: (directory: string) => Promise<void>): Promise<void> {
+    const about = await describeFileSystem(this.root);
+    await remembered(join(this.root, name), about, async () => {
+      await this.#probeAnew(probe);
+      return '';
+    });
+  }
+
   /** Runs the probe in an active snapshot, so that a crash in it is cleared like any other. */
-  async #probe(probe: (directory: string) => Promise<void>): Promise<void> {
+  async #probeAnew(probe: (directory: string) => Promise<void>): Promise<void> {
     const row = this.insert(`probe ${this.owners.own}`, 'active', undefined);
     try {
       await mkdir(this.directory(row.id));
@@ -60,7 +70,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
 
   /** Without a parent the snapshot is no overlay. */
   override async probeShifted(ids: IdRange): Promise<void> {
-    await this.#probe((directory) => probeShifted(directory, ids));
+    await this.#probe(`probed-${ids.start}`, (directory) => probeShifted(directory, ids));
   }
 
   protected insert(key: string, kind: 'active' | 'view', parent: string | undefined): Row {
