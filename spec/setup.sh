@@ -12,7 +12,7 @@ die() { say "$*"; exit 8; }
 # What to install, and why: one line for each purpose.
 debian_packages=(
   g++ make pkg-config libsolv-dev libsolvext-dev libdevmapper-dev liblzma-dev libbz2-dev libseccomp-dev  # the native addon
-  rpm runc systemd-container bubblewrap iproute2 nftables slirp4netns gzip zstd xz-utils bzip2 gpg redis-server  # milliner itself
+  rpm runc crun systemd-container bubblewrap iproute2 nftables slirp4netns gzip zstd xz-utils bzip2 gpg redis-server  # milliner itself
   e2fsprogs xfsprogs thin-provisioning-tools              # its dm-thin pools
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
   skopeo buildah umoci dnf acl attr python3-rpm faketime libsolv-tools  # other implementations, as oracles in the tests
@@ -27,7 +27,7 @@ debian_packages=(
 fedora_packages=(
   gcc-c++ make pkgconf-pkg-config libsolv-devel device-mapper-devel xz-devel bzip2-devel libseccomp-devel glibc-static libstdc++-static
   e2fsprogs xfsprogs device-mapper-persistent-data
-  rpm rpm-sign rpm-build runc systemd-container bubblewrap iproute iproute-tc nftables slirp4netns gzip zstd xz bzip2 gnupg2 redis
+  rpm rpm-sign rpm-build runc crun systemd-container bubblewrap iproute iproute-tc nftables slirp4netns gzip zstd xz bzip2 gnupg2 redis
   createrepo_c dnf-plugins-core
   skopeo buildah umoci acl attr libsolv-tools busybox
   docker-distribution podman openssl

@@ -90,6 +90,16 @@ void JoinGroups(const std::vector<int>& groups) {
   for (const int group : groups) Must(write(group, "0", 1) == 1, "joining a control group");
 }
 
+std::vector<int> OpenGroups(char**& words) {
+  std::vector<int> groups;
+  for (; *words && strcmp(*words, "--") != 0; words++) {
+    groups.push_back(open(*words, O_WRONLY | O_CLOEXEC));
+    Must(groups.back() >= 0, *words);
+  }
+  if (*words) words++;
+  return groups;
+}
+
 void SetOomScore(const Order& order) {
   const std::string score = order.One("oom-score");
   const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);

@@ -10,5 +10,8 @@
 // that opened them.
 void JoinGroups(const std::vector<int>& groups);
 
+// Opens the words up to `--`; leaves the pointer behind that.
+std::vector<int> OpenGroups(char**& words);
+
 // While this process is dumpable: otherwise the file belongs to the host's root.
 void SetOomScore(const Order& order);

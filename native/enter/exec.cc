@@ -44,17 +44,6 @@ void LimitItself(const Order& order) {
   SetOomScore(order);
 }
 
-// The words up to `--`; leaves the pointer behind that.
-std::vector<int> OpenGroups(char**& words) {
-  std::vector<int> groups;
-  for (; *words && strcmp(*words, "--") != 0; words++) {
-    groups.push_back(open(*words, O_WRONLY | O_CLOEXEC));
-    Must(groups.back() >= 0, *words);
-  }
-  if (*words) words++;
-  return groups;
-}
-
 // Reading and writing ends for the program's three streams, which belong to root of the instance.
 struct Streams {
   int ends[3][2];

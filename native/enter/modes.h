@@ -1,4 +1,4 @@
-// The three programs in one: beside nspawn on the host, as the first process of an instance, and for exec.
+// The programs in one: beside nspawn on the host, as the first process of an instance, for exec, and around a runtime.
 #pragma once
 
 // Descriptors that Launch passes through nspawn to Init; further ones are cgroup.procs of the instance's groups.
@@ -14,3 +14,7 @@ int Launch(char** words);
 int Init();
 // ORDER FILTER PID GROUP... -- PROGRAM ARGUMENT...; the groups are paths of cgroup.procs.
 int Exec(char** words, bool hasTerminal);
+// FILE PROGRAM ARGUMENT...
+int Cover(char** words);
+// GROUP... -- PROGRAM ARGUMENT...
+int Join(char** words);

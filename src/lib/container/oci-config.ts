@@ -59,3 +59,9 @@ export interface OciConfig {
     resources: OciResources;
   };
 }
+
+/** What is known of the configuration of any container. */
+export interface AnyConfig {
+  process: object;
+  linux: Pick<OciConfig['linux'], 'cgroupsPath' | 'resources'>;
+}

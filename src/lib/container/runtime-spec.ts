@@ -1,6 +1,6 @@
 /** The config.json of an OCI bundle: the mounts and rights of a container. */
 import { readFile } from 'node:fs/promises';
-import type { OciMount, OciNamespaces } from './oci-config.ts';
+import type { AnyConfig, OciMount, OciNamespaces } from './oci-config.ts';
 import { seccompFilter } from './seccomp.ts';
 import type { Space } from './space.ts';
 import { mappingsOf, type IdRange } from './userns.ts';
@@ -80,12 +80,12 @@ export async function openFiles(max: number): Promise<{ type: string; soft: numb
 }
 
 /** OCI runtime specification 1.0.2, config.json. */
-export async function specification(options: ContainerSpecification): Promise<object> {
+export async function specification(options: ContainerSpecification): Promise<AnyConfig> {
   const capabilities = await availableCapabilities(options.capabilities);
   const procs = ['/proc', ...(options.proc ?? [])];
   // Without CAP_SYS_ADMIN root could still write files of uid 0 in /proc, kernel.core_pattern among them.
   const below = (names: string[]) => procs.flatMap((proc) => names.map((name) => `${proc}/${name}`));
-  return {
+  const config = {
     ociVersion: '1.0.2',
     hostname: options.hostname,
     root: { path: options.rootfs, readonly: !options.rootWritable },
@@ -120,6 +120,7 @@ export async function specification(options: ContainerSpecification): Promise<ob
       },
     },
   };
+  return config;
 }
 
 /**

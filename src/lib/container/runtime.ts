@@ -1,6 +1,7 @@
 /**
  * The only module that calls OCI runtimes: it finds one that works, and starts, enters, signals and removes containers.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +10,10 @@ import { readdirIfThere } from '../host/files.ts';
 import { fileOfProgram } from '../host/program-environment.ts';
 import { remembered } from '../host/remembered.ts';
 import { ociRuntimes, type OciRuntime } from './backend-names.ts';
+import { removeGroups } from './cgroups.ts';
+import { groupsOf, makeLimitedGroup } from './limited-group.ts';
+import type { AnyConfig } from './oci-config.ts';
+import { findsGroups, startCallOf, type Call } from './runtime-call.ts';
 import { run, runAttached, start, startStreaming, type RunResult } from '../host/exec.ts';
 import { followProgram, type ExecOptions, type Starter } from './followed-program.ts';
 
@@ -21,14 +26,14 @@ export interface Container {
   runtime?: OciRuntime;
 }
 
-/**
- * Tried in this order, because a runtime may be installed and still fail: crun of Debian 12 refuses a hybrid cgroup
- * hierarchy, on which runc works.
- */
+/** Tried in this order. */
 const defaultRuntimes = ['runc', 'crun'] as const;
 
 /** Below the caller's directory: the state of each runtime, in a directory of its name. */
 const runtimeStates = 'runtime';
+
+/** Of removing a container. */
+const lastAttempt = 19;
 
 /** The container's runtime, and the options that lead it to its state. */
 async function runtimeOf({ directory, runtime }: Pick<Container, 'directory' | 'runtime'>) {
@@ -36,15 +41,48 @@ async function runtimeOf({ directory, runtime }: Pick<Container, 'directory' | '
   return { runtime: name, state: ['--root', join(directory, runtimeStates, name)] };
 }
 
+interface Exec {
+  args: readonly string[];
+  hasTerminal: boolean;
+  pidFile?: string;
+}
+
+/** Calls fn with how its runtime starts one more program in a running container. */
+async function withExecCall<T>(container: Container, exec: Exec, fn: (call: Call) => Promise<T>): Promise<T> {
+  const { runtime, state } = await runtimeOf(container);
+  const pidFile = exec.pidFile === undefined ? [] : ['--pid-file', exec.pidFile];
+  if (!findsGroups(runtime)) {
+    const terminal = exec.hasTerminal ? ['--tty'] : [];
+    return fn({
+      program: runtime,
+      words: [...state, 'exec', ...terminal, ...pidFile, container.id, ...exec.args],
+    });
+  }
+  const pid = await containerPid(container);
+  // Of one that has ended the runtime says so.
+  const groups = pid === undefined ? [] : await groupsOf(pid, container.id).catch(() => []);
+  // Otherwise it would have neither the user nor the directory of the first one.
+  const file = join(bundleOf(container), `process-${randomUUID()}`);
+  const config = JSON.parse(await readFile(configOf(container), 'utf8')) as AnyConfig;
+  const program = { ...config.process, args: exec.args, terminal: exec.hasTerminal };
+  await writeFile(file, JSON.stringify(program), { mode: 0o600 });
+  try {
+    const words = [...state, 'exec', '--process', file, ...pidFile, container.id];
+    return await fn(await startCallOf(runtime, words, groups));
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
 export interface StartOptions {
   /** config.json of the OCI runtime specification. */
-  config: object;
+  config: AnyConfig;
   /** The caller reads the child's stdout, and none of it is kept. */
   streaming: boolean;
   /**
    * For a container that is observed. The runtime's own messages go to a log, apart from the program's output, and the
    * process ID of the program to a file. A container that has ended stays until it is removed, with the counters of its
-   * control group (runc only; crun 1.8 cannot).
+   * control group.
    */
   watched?: boolean;
   /** A container that has ended stays likewise, for its counters. */
@@ -60,7 +98,7 @@ export async function startContainer(
 ) {
   const bundle = bundleOf(container);
   await mkdir(bundle, { recursive: true, mode: 0o700 });
-  await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
+  await writeFile(configOf(container), JSON.stringify(config));
   const { runtime, state } = await runtimeOf(container);
   await mkdir(join(container.directory, runtimeStates), { recursive: true, mode: 0o700 });
   const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
@@ -68,12 +106,16 @@ export async function startContainer(
   const runcOptions = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
   const handing = handed === undefined ? [] : ['--preserve-fds', '1'];
   const options = [...runcOptions, ...pidFile, ...handing];
-  const program = [...state, ...log, 'run', ...options, '--bundle', bundle, container.id];
+  const { cgroupsPath, resources } = config.linux;
+  const groups = findsGroups(runtime) ? await makeLimitedGroup(cgroupsPath.slice(1), resources) : [];
+  const command = [...state, ...log, 'run', ...options, '--bundle', bundle, container.id];
+  const { program, words } = await startCallOf(runtime, command, groups);
   // In an object, because the child is also a promise, which an async function would await.
-  return { child: (streaming ? startStreaming : start)(runtime, program, { handed }) };
+  return { child: (streaming ? startStreaming : start)(program, words, { handed }) };
 }
 
 const bundleOf = ({ directory, id }: Container) => join(directory, id);
+const configOf = (container: Container) => join(bundleOf(container), 'config.json');
 const logOf = (container: Container) => join(bundleOf(container), 'runtime.log');
 const pidFileOf = (container: Container) => join(bundleOf(container), 'runtime.pid');
 
@@ -116,11 +158,11 @@ export async function execInContainer(
   options: ExecOptions,
 ): Promise<RunResult & { timedOut: boolean }> {
   const pidFile = join(container.directory, `exec-${execs++}`);
-  const { runtime, state } = await runtimeOf(container);
-  const program = [...state, 'exec', '--pid-file', pidFile, container.id, ...args];
-  const started = { starter: runtime, args: program, name: args[0] };
   try {
-    return await followProgram(started, options, (child) => void killProgram(child, pidFile));
+    return await withExecCall(container, { args, hasTerminal: false, pidFile }, ({ program, words }) => {
+      const started = { starter: program, args: words, name: args[0] };
+      return followProgram(started, options, (child) => void killProgram(child, pidFile));
+    });
   } finally {
     await rm(pidFile, { force: true });
   }
@@ -160,12 +202,10 @@ export async function attachToContainer(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
-  const words = ['exec', ...(isInteractive ? ['--tty'] : []), container.id, ...args];
-  const { runtime, state } = await runtimeOf(container);
-  return runAttached(runtime, [...state, ...words], {
-    signal,
-    printable: isInteractive ? 'never' : 'at a terminal',
-  });
+  const printable = isInteractive ? 'never' : 'at a terminal';
+  return withExecCall(container, { args, hasTerminal: isInteractive }, ({ program, words }) =>
+    runAttached(program, words, { signal, printable }),
+  );
 }
 
 /** As execInContainer, with output made printable. */
@@ -174,8 +214,9 @@ export async function showFromContainer(
   args: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { runtime, state } = await runtimeOf(container);
-  await runAttached(runtime, [...state, 'exec', container.id, ...args], { signal, printable: 'always' });
+  await withExecCall(container, { args, hasTerminal: false }, ({ program, words }) =>
+    runAttached(program, words, { signal, printable: 'always' }),
+  );
 }
 
 let execs = 0;
@@ -194,12 +235,14 @@ export async function removeContainers(directory: string): Promise<void> {
 export async function removeContainer(container: Container): Promise<void> {
   const { runtime, state } = await runtimeOf(container);
   const program = [...state, 'delete', '--force', container.id];
-  for (let attempt = 0; attempt < 20; attempt++) {
+  for (let attempt = 0; ; attempt++) {
     const { exitCode, stderr } = await run(runtime, program, { allow: [0, 1] });
-    if (exitCode === 0 || stderr.includes('does not exist')) return;
+    if (exitCode === 0 || stderr.includes('does not exist')) break;
+    if (attempt === lastAttempt)
+      throw new MillinerError('COMMAND_FAILED', `${runtime} cannot remove the container ${container.id}`);
     await sleep(50 * (attempt + 1));
   }
-  throw new MillinerError('COMMAND_FAILED', `${runtime} cannot remove the container ${container.id}`);
+  if (findsGroups(runtime)) await removeGroups(container.id);
 }
 
 /** Of the runtimes of this host, which all states share. */
@@ -229,13 +272,10 @@ export async function findRuntime(ask = rememberedProblem): Promise<OciRuntime> 
 /** Why a runtime does not work here; undefined if it does. */
 export async function runtimeProblem(runtime: OciRuntime): Promise<string | undefined> {
   const asked = run(runtime, ['--root', `/run/milliner-probe/${runtime}`, 'list', '--quiet'], { allow: [0] });
-  const reason = await asked.then(
+  return asked.then(
     () => undefined,
     (error: Error) => error.message,
   );
-  if (reason !== undefined) return reason;
-  const isRefused = runtime === 'crun' && (await hybridCgroups());
-  return isRefused ? 'crun: does not work with a hybrid cgroup hierarchy' : undefined;
 }
 
 /** As runtimeProblem; what has worked is not tried out again while the program and the run of the kernel are the same. */
@@ -269,8 +309,4 @@ async function ofProgram(runtime: OciRuntime, what: string, find: () => Promise<
 async function askVersion(runtime: OciRuntime): Promise<string> {
   const { stdout } = await run(runtime, ['--version'], { allow: [0] });
   return /\bversion:? (\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
-}
-
-async function hybridCgroups(): Promise<boolean> {
-  return (await readFile('/proc/self/mountinfo', 'utf8')).includes(' /sys/fs/cgroup/unified ');
 }

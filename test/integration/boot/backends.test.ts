@@ -6,8 +6,8 @@ import { remains } from '../../helpers/remains.ts';
 import { shareOfDay, soak } from '../../helpers/soak.ts';
 import { entrypointOf } from './programs.ts';
 
-/** runc has the variants of images as its own test. */
-const backends = soak ? (['runc', 'nspawn'] as const) : (['nspawn'] as const);
+/** runc has the variants of images as its own test; the others take turns. */
+const backends = soak ? (['runc', 'crun', 'nspawn'] as const) : shareOfDay(['nspawn', 'crun'] as const, 2);
 
 interface Case {
   /** Causes of its verdict; none if it passes. */

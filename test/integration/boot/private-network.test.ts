@@ -103,6 +103,7 @@ interface Kind {
 const kinds: [string, Kind][] = [
   ['in runc', { isolator: ociIsolator('runc'), ids: guestIds }],
   ["in runc with the host's root", { isolator: ociIsolator('runc'), ids: undefined }],
+  ['in crun', { isolator: ociIsolator('crun'), ids: guestIds }],
   ['in nspawn', { isolator: nspawnIsolator, ids: guestIds }],
 ];
 
