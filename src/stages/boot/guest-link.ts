@@ -40,7 +40,10 @@ export async function openTap(space: Space, known: GuestAddresses): Promise<numb
   }
 }
 
-/** Frames of other kinds, or in another name, are dropped; so are announcements of routers and redirects. */
+/**
+ * Frames of other kinds, or in another name, are dropped; so are announcements of routers and redirects. A bridge sends
+ * what it cannot place to all: a machine gets no frame that is for another one.
+ */
 function rules({ hardware, addresses: [v4, v6] }: GuestAddresses): string {
   const onward = `fwd to "${inside}"`;
   const own6 =
@@ -59,7 +62,8 @@ function rules({ hardware, addresses: [v4, v6] }: GuestAddresses): string {
   }
   chain received {
     type filter hook ingress device "${inside}" priority 0; policy drop;
-    fwd to "${tap}"
+    ether daddr ${hardware} fwd to "${tap}"
+    ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00 fwd to "${tap}"
   }
 }
 `;

@@ -1,10 +1,11 @@
 /** What a machine's link lets through: frames are written where QEMU would write them, and looked for at a neighbour. */
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, read as readFrame, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import { native } from '../../../src/lib/host/native.ts';
@@ -160,4 +161,22 @@ test('only what bears its own addresses arrives', async () => {
   const space = { network: join(dirname(neighbour.space.network), 'bridge') };
   const cards = await seenBy({ space }, 'bridge', 'fdb', 'show');
   expect([cards.includes(guest.hardware), cards.includes(spoofed)]).toEqual([true, false]);
+});
+
+test('a frame for another machine does not arrive at it', async () => {
+  const others = ['10.213.74.77', '02:00:00:00:00:77'];
+  await seenBy(neighbour, 'ip', 'neighbour', 'add', others[0]!, 'lladdr', others[1]!, 'dev', 'eth0');
+  heard[0]!.send('for another', port, others[0]);
+  heard[0]!.send('for it', port, guest.addresses[0]);
+  const frames: string[] = [];
+  const read = promisify(readFrame);
+  for (let attempt = 0; attempt < 100 && !frames.some((one) => one.includes('for it')); attempt++) {
+    // What asks for its address is answered by nobody here.
+    send(guest.hardware, everyone, 0x806, arp(guest.hardware, guest.addresses[0]!));
+    const got = await read(tap, Buffer.alloc(2048), 0, 2048, null).catch(() => undefined);
+    if (got) frames.push(got.buffer.toString('latin1'));
+    else await sleep(20);
+  }
+  expect(frames.some((one) => one.includes('for it'))).toBe(true);
+  expect(frames.some((one) => one.includes('for another'))).toBe(false);
 });

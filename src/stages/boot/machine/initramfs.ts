@@ -7,7 +7,7 @@ const agent = resolve(import.meta.dirname, '../../../../native/build/machine-age
 const directories = ['proc', 'sys', 'dev', 'newroot', 'cgroup', 'files', 'modules'];
 
 const directoryMode = 0o040_755;
-const programMode = 0o100_755;
+export const programMode = 0o100_755;
 
 export async function makeInitramfs(modules: readonly Module[]): Promise<Buffer> {
   const entries = [
@@ -19,12 +19,23 @@ export async function makeInitramfs(modules: readonly Module[]): Promise<Buffer>
       mode: programMode,
       bytes,
     })),
-    { name: 'TRAILER!!!', mode: 0, bytes: Buffer.alloc(0) },
   ];
-  return Buffer.concat(entries.flatMap((entry, index) => cpioEntry(entry, index)));
+  return cpioOf(entries);
 }
 
-function cpioEntry({ name, mode, bytes }: { name: string; mode: number; bytes: Buffer }, inode: number) {
+interface Entry {
+  name: string;
+  mode: number;
+  bytes: Buffer;
+}
+
+/** The kernel unpacks one archive after the other; a later one may replace what an earlier one has. */
+export function cpioOf(entries: readonly Entry[]): Buffer {
+  const end = { name: 'TRAILER!!!', mode: 0, bytes: Buffer.alloc(0) };
+  return Buffer.concat([...entries, end].flatMap((entry, index) => cpioEntry(entry, index)));
+}
+
+function cpioEntry({ name, mode, bytes }: Entry, inode: number) {
   const links = 1;
   const fields = [inode, mode, 0, 0, links, 0, bytes.length, 0, 0, 0, 0, name.length + 1, 0];
   const header = `070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}${name}\0`;

@@ -45,7 +45,8 @@ const valueOf = (path: string) => path.replaceAll(',', ',,');
 
 export function wordsFor(files: MachineFiles, limits: Limits, accel: Acceleration, card?: Card): string[] {
   const fixed = [
-    '-M q35 -nodefaults -no-user-config -display none -no-reboot',
+    '-M q35,vmport=off,sata=off,smbus=off,usb=off,graphics=off',
+    '-nodefaults -no-user-config -display none -no-reboot',
     accel === 'kvm'
       ? '-accel kvm -cpu host,arch-capabilities=off'
       : `-accel tcg,tb-size=${translated} -cpu max`,
