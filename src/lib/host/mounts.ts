@@ -1,5 +1,6 @@
 /** The only module that mounts and unmounts, so that each mount is also unmounted. */
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
 import { mountOverlay, mountPlain, type MountSpec } from './mount-spec.ts';
@@ -98,7 +99,8 @@ function inUse(target: string): MillinerError {
 
 /** Every mount this process sees, in the order it was mounted. */
 export async function listMounts(): Promise<MountedAt[]> {
-  return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
+  // Synchronous: the other way takes 64 KiB at a time, and longer.
+  return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
 /** The file system of a directory with the options of its mounts, and the directory itself: another one has other words. */
