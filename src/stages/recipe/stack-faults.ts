@@ -30,6 +30,7 @@ export function checkStack(stack: Shape, faults: z.RefinementCtx): void {
     checkHanded(stack, ['services', name], service, report);
     checkPorts(['services', name], service, report);
   }
+  checkPublished(stack, report);
   checkUnused(stack, 'volumes', report);
   checkUnused(stack, 'secrets', report);
   for (const [index, check] of stack.checks.entries()) checkCheck(stack, ['checks', index], check, report);
@@ -75,6 +76,23 @@ function checkPorts(at: (string | number)[], { ports, instances }: Service, repo
   for (const [index, { publish }] of ports.entries())
     if (publish > 0 && instances > 1)
       report([...at, 'ports', index], `${instances} instances cannot share the port ${publish} of the host`);
+}
+
+/** The same port on another address of the host may be free. */
+function checkPublished({ services }: Shape, report: Report): void {
+  const users = new Map<string, string>();
+  for (const [name, { ports }] of Object.entries(services)) {
+    for (const [index, { address, publish }] of ports.entries()) {
+      const place = `${address} ${publish}`;
+      const user = users.get(place);
+      if (user !== undefined)
+        report(
+          ['services', name, 'ports', index],
+          `${user} is published at the port ${publish} of the host, too`,
+        );
+      if (publish > 0) users.set(place, name);
+    }
+  }
 }
 
 function checkUnused(stack: Shape, kind: 'volumes' | 'secrets', report: Report): void {
