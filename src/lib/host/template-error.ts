@@ -8,6 +8,8 @@ interface TemplateDetails {
   /** A name that the values lack, and those that they have. */
   missing?: string;
   known?: string[];
+  /** Whether the text ends within a block. */
+  isOpen?: boolean;
   cause?: unknown;
 }
 
@@ -31,7 +33,8 @@ export function templateErrorOf(error: LibraryError, ofMap: string): TemplateErr
   const place = { line, column, cause: error };
   const [, missing, names] =
     new RegExp(`^"(.+?)" not defined in (?:${ofMap})?(\\[.*\\])?`).exec(error.message) ?? [];
-  if (missing === undefined) return new TemplateError(wordsOf(error.message), place);
+  const isOpen = error.message.endsWith("got 'EOF'");
+  if (missing === undefined) return new TemplateError(wordsOf(error.message), { ...place, isOpen });
   const known = names === undefined ? [] : (JSON.parse(names) as string[]);
   return new TemplateError(`there is no value ${missing}`, { ...place, missing, known });
 }
@@ -41,7 +44,7 @@ function wordsOf(message: string): string {
   if (helper !== undefined) return `there is no helper ${helper}: if, unless, each, with and lookup are all`;
   if (message.startsWith('The partial')) return 'a template cannot include another one';
   const [, found] = /got '(\w+)'$/.exec(message) ?? [];
-  if (found === 'EOF') return 'a block, {{#if}} for one, has no end';
+  if (found === 'EOF') return 'a block that begins here has no end';
   if (found === 'OPEN_ENDBLOCK') return 'this ends a block that has no begin';
   if (message.startsWith('Parse error')) return 'this is no expression of a template, such as {{name}}';
   return message.replace(/ - \d+:\d+$/, '').split('\n')[0]!;

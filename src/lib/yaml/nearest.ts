@@ -20,6 +20,9 @@ export function nearest(word: string, choices: Iterable<string>): string | undef
   return best?.choice;
 }
 
+/** The hint of an error about a word that is not known. */
+export const didYouMean = (suggestion: string) => `Did you mean ${suggestion}?`;
+
 /** Without what people write in one way or another: weak_deps, weak-deps and weakDeps are one word. */
 const plain = (word: string) => word.toLowerCase().replaceAll(/[\s_-]/g, '');
 

@@ -47,6 +47,16 @@ export function shapeOf(schema: Schema): Readonly<Record<string, Schema>> {
   return def.type === 'object' ? def.shape : {};
 }
 
+/** Whether a file may do without it. */
+export const isOptional = ({ _zod: { optin } }: Schema) => optin !== undefined;
+
+/** What counts where a file does without it; undefined if that is nothing, or a map whose keys have defaults. */
+export function defaultOf(schema: Schema): unknown {
+  const def = definitionOf(schema);
+  if (def.type === 'default') return def.defaultValue;
+  return 'innerType' in def && def.type !== 'prefault' ? defaultOf(def.innerType) : undefined;
+}
+
 /** The words that a value can be chosen from; none if it is free. */
 export function wordsIn(schema: Schema): string[] {
   return alternatives(schema).flatMap((one) => {

@@ -12,7 +12,7 @@ const noKey: Wrong = {
 };
 
 /** The library's own message is good enough for what is not here. */
-const words: Partial<Record<SyntaxCode, Words>> = {
+const wordsByCode: Partial<Record<SyntaxCode, Words>> = {
   ALIAS_PROPS: { text: 'an alias (*name) stands alone, without a tag or an anchor' },
   BAD_DQ_ESCAPE: {
     text: 'a backslash in double quotes begins an escape, and there is no such escape',
@@ -56,7 +56,10 @@ export interface SyntaxError extends Wrong {
 
 export function syntaxError({ pos: [at, end], code, message }: YAMLError, text: string): SyntaxError {
   const deeper = brokenKeys.includes(code) ? deeperLine(text, at) : undefined;
-  return deeper ?? { at, end, ...syntaxWords(code, message) };
+  if (deeper) return deeper;
+  const words = syntaxWords(code, message);
+  const begin = openingOf(words, text, at);
+  return { at: begin, end: begin === at ? end : begin + 1, ...words };
 }
 
 /** The line below, if it is indented further although the key at this place has a value already. */
@@ -71,24 +74,38 @@ function deeperLine(text: string, at: number): SyntaxError | undefined {
 }
 
 function syntaxWords(code: SyntaxCode, message: string): Wrong {
-  const found = words[code];
+  const found = wordsByCode[code];
   if (found === undefined) return { text: lowerFirst(message) };
   return typeof found === 'function' ? found(message) : found;
 }
 
 function notClosed(message: string): Wrong | undefined {
-  const end =
-    /(?:end with a|end with) ([\]}])/.exec(message)?.[1] ?? /^Missing closing ([\]}])/.exec(message)?.[1];
+  const [, end] = /(?:end with an? |end with |^Missing closing )([\]}])/.exec(message) ?? [];
   return end === undefined
     ? undefined
-    : { text: `a ${closing[end]} that begins above has no end`, note: `close it with ${end}` };
+    : { text: `this ${closing[end]} has no end`, note: `close it with ${end}` };
 }
 
 function quoteOf(message: string): Wrong | undefined {
-  const quote = /^Missing closing (["'])/.exec(message)?.[1];
+  const [, quote] = /^Missing closing (["'])/.exec(message) ?? [];
   return quote === undefined
     ? undefined
-    : { text: `a text in quotes has no end`, note: `close it with ${quote}` };
+    : { text: 'this text in quotes has no end', note: `close it with ${quote}` };
+}
+
+const openings: Record<string, string> = { ']': '[', '}': '{', '"': '"', "'": "'" };
+
+/** Where what has no end begins: the library tells where the end is missing. */
+function openingOf({ note }: Wrong, text: string, at: number): number {
+  const end = /^close it with (.)$/.exec(note ?? '')?.[1];
+  if (end === undefined) return at;
+  const opening = openings[end]!;
+  let depth = 0;
+  for (let index = at - 1; index >= 0; index--) {
+    if (text[index] === end && end !== opening) depth++;
+    else if (text[index] === opening && depth-- === 0) return index;
+  }
+  return at;
 }
 
 const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);

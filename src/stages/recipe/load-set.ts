@@ -106,7 +106,7 @@ function recipePath(file: YamlFile, recipe: string, index: number): string {
   const found = candidates.filter((path) => isBeneath(root, path)).find(isFile);
   if (found !== undefined) return found;
   const names = [here, join(here, 'recipes')].flatMap(recipeNames);
-  const text = `there is no recipe ${recipe} beneath ${shownPath(root) || '.'}`;
+  const text = `there is no recipe ${recipe} beside this file, nor in recipes/`;
   throw file.wrong({ keys: ['recipes', index], text, suggestion: nearest(recipe, names) });
 }
 

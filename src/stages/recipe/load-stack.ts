@@ -3,7 +3,7 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { shownPath } from '../../lib/yaml/mistakes.ts';
-import { nearest } from '../../lib/yaml/nearest.ts';
+import { didYouMean, nearest } from '../../lib/yaml/nearest.ts';
 import type { YamlFile } from '../../lib/yaml/yaml-file.ts';
 import { checkStack } from './stack-faults.ts';
 import { stackSchema, type Stack } from './stack-schema.ts';
@@ -40,6 +40,6 @@ function locate(nameOrPath: string): string {
   const suggestion = nearest(basename(file), names)?.replace(/\.yaml$/, '');
   const text = `no stack ${nameOrPath}: looked for ${candidates.map(shownPath).join(', ')}`;
   throw new MillinerError('STACK_NOT_FOUND', text, {
-    ...(suggestion !== undefined && { hint: `Did you mean ${suggestion}?`, details: { suggestion } }),
+    ...(suggestion !== undefined && { hint: didYouMean(suggestion), details: { suggestion } }),
   });
 }

@@ -5,7 +5,7 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
 import { isConfined } from '../../lib/http/reach.ts';
 import { shownPath } from '../../lib/yaml/mistakes.ts';
-import { nearest } from '../../lib/yaml/nearest.ts';
+import { didYouMean, nearest } from '../../lib/yaml/nearest.ts';
 import type { YamlFile } from '../../lib/yaml/yaml-file.ts';
 import { baseSourceOf, type BaseSource } from './base-source.ts';
 import { wrongPlace } from './placed-paths.ts';
@@ -139,7 +139,7 @@ function locate(nameOrPath: string): string {
   const places = candidates.map(shownPath).join(' and ');
   const suggestion = nearest(basename(nameOrPath, '.yaml'), recipeNames('recipes'));
   throw new MillinerError('RECIPE_NOT_FOUND', `no recipe ${nameOrPath}: looked for ${places}`, {
-    ...(suggestion !== undefined && { hint: `Did you mean ${suggestion}?`, details: { suggestion } }),
+    ...(suggestion !== undefined && { hint: didYouMean(suggestion), details: { suggestion } }),
   });
 }
 

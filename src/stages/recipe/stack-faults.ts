@@ -1,5 +1,6 @@
 /** Faults between the keys of a stack: names that nothing has, circles, and paths that are in each other's way. */
 import type { z } from 'zod';
+import { nearest } from '../../lib/yaml/nearest.ts';
 import { maxInstances, maxServices, type CrossingCheck, type StackService } from './stack-schema.ts';
 import { circleOf } from './start-order.ts';
 
@@ -11,13 +12,19 @@ interface Shape {
   checks: CrossingCheck[];
 }
 type Service = Shape['services'][string];
-type Report = (path: (string | number)[], message: string) => void;
+type Report = (path: (string | number)[], message: string, suggestion?: string) => void;
 
 /** For z.superRefine, so that each fault is told with its line. */
 export function checkStack(stack: Shape, faults: z.RefinementCtx): void {
   // What is wrong in itself is said alone.
   if (faults.issues.length > 0) return;
-  const report: Report = (path, message) => faults.addIssue({ code: 'custom', path, message });
+  const report: Report = (path, message, suggestion) =>
+    faults.addIssue({
+      code: 'custom',
+      path,
+      message,
+      ...(suggestion !== undefined && { params: { suggestion } }),
+    });
   const names = Object.keys(stack.services);
   if (names.length === 0) report(['services'], 'a stack has one service at least');
   if (names.length > maxServices) report(['services'], `more than ${maxServices} services`);
@@ -38,7 +45,8 @@ export function checkStack(stack: Shape, faults: z.RefinementCtx): void {
 
 function checkAfter({ services }: Shape, name: string, report: Report): boolean {
   const unknown = services[name]!.after.filter((one) => !Object.hasOwn(services, one));
-  for (const one of unknown) report(['services', name, 'after'], `there is no service ${one}`);
+  for (const one of unknown)
+    report(['services', name, 'after'], `there is no service ${one}`, nearest(one, Object.keys(services)));
   return unknown.length === 0;
 }
 
@@ -57,7 +65,11 @@ function checkHanded(stack: Shape, at: (string | number)[], service: Service, re
   for (const [kind, used] of Object.entries({ secrets, volumes })) {
     for (const name of Object.keys(used))
       if (!Object.hasOwn(stack[kind as 'secrets' | 'volumes'], name))
-        report([...at, kind, name], `the stack has no ${kind.slice(0, -1)} ${name}`);
+        report(
+          [...at, kind, name],
+          `the stack has no ${kind.slice(0, -1)} ${name}`,
+          nearest(name, Object.keys(stack[kind as 'secrets' | 'volumes'])),
+        );
   }
   for (const [index, { key, path }] of places.entries()) {
     const place = path.replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
@@ -103,10 +115,18 @@ function checkUnused(stack: Shape, kind: 'volumes' | 'secrets', report: Report):
 
 function checkCheck(stack: Shape, at: (string | number)[], check: CrossingCheck, report: Report): void {
   if (!Object.hasOwn(stack.services, check.from))
-    report([...at, 'from'], `there is no service ${check.from}`);
+    report(
+      [...at, 'from'],
+      `there is no service ${check.from}`,
+      nearest(check.from, Object.keys(stack.services)),
+    );
   const to = targetOf(check)?.service;
   if (to !== undefined && !Object.hasOwn(stack.services, to))
-    report([...at, 'tcp' in check ? 'tcp' : 'http'], `there is no service ${to}`);
+    report(
+      [...at, 'tcp' in check ? 'tcp' : 'http'],
+      `there is no service ${to}`,
+      nearest(to, Object.keys(stack.services)),
+    );
 }
 
 /** The service and port that a check connects to; undefined for a program, which may do anything. */

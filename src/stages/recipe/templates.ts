@@ -21,7 +21,8 @@ export function renderTemplate(
 }
 
 function wrongTemplate(path: string, text: string, error: TemplateError): MillinerError {
-  const { line = 1, column, missing, known = [] } = error.details;
+  const { missing, known = [], isOpen, ...place } = error.details;
+  const { line = 1, column } = isOpen ? lastBlock(text) : place;
   const source = text.split('\n')[line - 1] ?? '';
   const opening = column ?? Math.max(0, source.indexOf('{{')) + 1;
   const rest = source.slice(opening - 1);
@@ -37,4 +38,10 @@ function wrongTemplate(path: string, text: string, error: TemplateError): Millin
     hint: 'Values are given in values: of the recipe; name, release and arch are there without.',
     cause: error,
   });
+}
+
+/** The block that has no end is the last that begins, unless it is around others. */
+function lastBlock(text: string): { line: number; column: number } {
+  const before = text.slice(0, Math.max(0, text.lastIndexOf('{{#'))).split('\n');
+  return { line: before.length, column: before.at(-1)!.length + 1 };
 }

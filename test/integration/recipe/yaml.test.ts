@@ -58,7 +58,7 @@ test.each([
   ['an unknown compression', 'name: a\nlayers:\n  compression: lzma\n', [[3, 'layers.compression']]],
   ['a level that gzip lacks', 'name: a\nlayers:\n  compression: gzip\n  level: 10\n', [[4, 'layers.level']]],
   ['a repeated key', 'name: a\nname: b\n', [[2, '']]],
-  ['broken YAML', 'name: [a\n', [[2, '']]],
+  ['broken YAML', 'name: [a\n', [[1, '']]],
   ['a file that is too large', ' '.repeat(2 ** 20 + 1), [[1, '']]],
   ['bytes that are no text', Buffer.from([0x6e, 0xff, 0xfe]), [[1, '']]],
 ])('%s is told by line and key', async (_name, text, expected) => {

@@ -34,7 +34,7 @@ export const input = {
   },
   RECIPE_INVALID: {
     summary: 'the recipe is invalid',
-    hint: 'Fix the named key. For editors, recipes/recipe.schema.json describes the format.',
+    hint: 'See milliner recipe explain KEY. For completion, point your editor at recipes/recipe.schema.json.',
   },
   SET_NOT_FOUND: {
     summary: 'the release set does not exist',
@@ -42,7 +42,7 @@ export const input = {
   },
   SET_INVALID: {
     summary: 'the release set is invalid',
-    hint: 'Fix the named key. For editors, recipes/set.schema.json describes the format.',
+    hint: 'Fix that key. For completion, point your editor at recipes/set.schema.json.',
   },
   STACK_NOT_FOUND: {
     summary: 'the stack does not exist',
@@ -50,7 +50,7 @@ export const input = {
   },
   STACK_INVALID: {
     summary: 'the stack is invalid',
-    hint: 'Fix the named key. For editors, recipes/stack.schema.json describes the format.',
+    hint: 'Fix that key. For completion, point your editor at recipes/stack.schema.json.',
   },
   LOCK_INVALID: {
     summary: 'the lock file cannot be read, or was edited by hand',
