@@ -3,6 +3,7 @@ import { blockDevicesOf } from '../../lib/host/block-devices.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { Backend } from '../../stages/boot/backend.ts';
 import type { DiskOptions } from '../../stages/boot/disk.ts';
+import type { OwnNetwork } from '../../stages/boot/own-network.ts';
 import type { RuntimeConfig } from '../../stages/image/image.ts';
 import type { Context } from '../state/context.ts';
 import type { ImageRecord } from '../state/image-records.ts';
@@ -21,6 +22,7 @@ export interface InstancePlace extends DiskOptions {
   image: RuntimeConfig;
   systemd: number | undefined;
   hostname: string;
+  ownNetwork?: Promise<OwnNetwork> | undefined;
   /** Of its tree; empty where the recipe sets no limit on them. */
   devices: readonly string[];
 }
@@ -31,6 +33,15 @@ export type Bootable = Pick<
   'name' | 'manifestDigest' | 'snapshot' | 'tree' | 'config' | 'packages' | 'test' | 'arch'
 >;
 
+interface OneOfSeveral {
+  /** Counted from 1. */
+  number: number;
+  of: number;
+  backend: Backend;
+  /** For an instance that is started alone: what it needs besides its tree, made at the same time. */
+  beginNetwork?: (place: Pick<InstancePlace, 'id' | 'ids' | 'hostname'>) => Promise<OwnNetwork> | undefined;
+}
+
 /**
  * Runs fn with a tree for one instance, `number` of `of`, counted from 1. Its changes are discarded when fn or this
  * process ends.
@@ -38,7 +49,7 @@ export type Bootable = Pick<
 export async function withInstance<T>(
   context: Context,
   record: Bootable,
-  { number, of, backend }: { number: number; of: number; backend: Backend },
+  { number, of, backend, beginNetwork }: OneOfSeveral,
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
   const { state, snapshots } = context;
@@ -56,13 +67,29 @@ export async function withInstance<T>(
   const bound = { bytes: limits.disk, share: of, isSparse: true };
   return withInstanceIds(context, record, (ids) =>
     withWorkspace(state, ({ id, directory }) =>
-      withActive(context, id, { parent: record.snapshot, bound, ids }, async (rootfs) => {
-        const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
-        const devices = limits.io ? await blockDevicesOf(snapshots.mounts(id)) : [];
-        return fn({ id, directory, rootfs, ids, devices, ...image, ...disk });
-      }),
+      withNetwork(beginNetwork?.({ id, ids, hostname }), (ownNetwork) =>
+        withActive(context, id, { parent: record.snapshot, bound, ids }, async (rootfs) => {
+          const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
+          const devices = limits.io ? await blockDevicesOf(snapshots.mounts(id)) : [];
+          return fn({ id, directory, rootfs, ids, devices, ownNetwork, ...image, ...disk });
+        }),
+      ),
     ),
   );
+}
+
+/** Runs fn while the network is made, and closes it however fn ends. */
+async function withNetwork<T>(
+  begun: Promise<OwnNetwork> | undefined,
+  fn: (begun: Promise<OwnNetwork> | undefined) => Promise<T>,
+): Promise<T> {
+  // Its failure is thrown where the instance asks for it.
+  const settled = begun?.catch(() => undefined);
+  try {
+    return await fn(begun);
+  } finally {
+    await (await settled)?.network?.close();
+  }
 }
 
 /** The version of the image's systemd; undefined if it has none, or an unknown version. */

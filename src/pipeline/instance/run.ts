@@ -70,12 +70,19 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   context.progress.step(`starting ${request.instances} of ${record.name} in ${where}`);
   const before = await snapshots.used();
   const trees = { snapshotter: snapshots.name, bytes: 0 };
+  const beginNetwork = (place: Pick<InstancePlace, 'id' | 'ids' | 'hostname'>) =>
+    backend.beginNetwork?.({
+      ...place,
+      limits: plan.limits,
+      wanted: plan,
+      isPublished: request.ports.length > 0,
+    });
   // The sizes are measured before any instance writes to its tree.
   const sizesMeasured = meeting(numbers.length, async () => {
     trees.bytes = Math.max(0, (await snapshots.used()) - before);
   });
   await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
-    withInstance(context, record, { number, of: numbers.length, backend }, async (place) => {
+    withInstance(context, record, { number, of: numbers.length, backend, beginNetwork }, async (place) => {
       await sizesMeasured(signal);
       await runOne({ ...context, signal }, record, place, {
         ...request,

@@ -3,6 +3,7 @@ import type { BackendName } from '../../lib/container/backend-names.ts';
 import type { ExecOptions } from '../../lib/container/followed-program.ts';
 import type { Container } from '../../lib/container/runtime.ts';
 import type { ExecResult, Instance, InstanceOptions } from './instance.ts';
+import type { NetworkOptions, OwnNetwork } from './own-network.ts';
 import type { BootPlan } from './plan.ts';
 
 /** Something of a recipe that a backend cannot do. */
@@ -27,6 +28,11 @@ export interface Backend {
   readonly joinsNetworks?: boolean;
   /** What it cannot do of a plan; asked before anything is started. */
   lacks(plan: BootPlan): Promise<Lack[]>;
+  /**
+   * Begins the network of its own that an instance may need: it takes as long as the tree, and needs nothing of it. The
+   * caller closes it too. Throws HOST_MISSING.
+   */
+  beginNetwork?(options: NetworkOptions): Promise<OwnNetwork>;
   /** Throws StartError, or HOST_MISSING if the host cannot enforce a limit; then nothing is left. */
   start(options: InstanceOptions): Promise<Instance>;
   /** Of an instance that another process supervises. */

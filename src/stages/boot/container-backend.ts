@@ -6,6 +6,7 @@ import { ociIsolator } from '../../lib/container/oci-isolator.ts';
 import { runtimeVersion } from '../../lib/container/runtime.ts';
 import type { Backend } from './backend.ts';
 import { ContainerInstance } from './container-instance.ts';
+import { joinOwnNetwork } from './own-network.ts';
 import { trialProblem } from './trial.ts';
 
 export async function ociBackend(runtime: OciRuntime): Promise<Backend> {
@@ -24,6 +25,12 @@ function containerBackend(name: BackendName, version: string, isolator: Isolator
     joinsNetworks: true,
     problem: (place) => trialProblem(isolator, place),
     lacks: async () => [],
+    beginNetwork: async (options) => {
+      const own = await joinOwnNetwork(options);
+      // Its failure is thrown where the instance asks for the same.
+      if (isolator.joinsSpaces) own.membership?.makeSpace().catch(() => undefined);
+      return own;
+    },
     start: (options) => ContainerInstance.start(options, isolator),
     reach: (place) => ({
       exec: (args, options) => isolator.exec(place, args, options),

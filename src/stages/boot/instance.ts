@@ -9,6 +9,7 @@ import type { Space } from '../snapshot/snapshotter.ts';
 import type { Handed } from './handed.ts';
 import type { Limits } from './limit-resources.ts';
 import type { Membership } from './membership.ts';
+import type { OwnNetwork } from './own-network.ts';
 import type { Dial, NetworkAccess } from './network-access.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -32,6 +33,8 @@ export interface InstanceOptions extends Container {
   isPublished?: boolean;
   /** Its place in a private network, made for its IDs; without one it has a network of its own. */
   membership?: Membership | undefined;
+  /** Begun beside its tree by Backend.beginNetwork. */
+  ownNetwork?: Promise<OwnNetwork> | undefined;
   /** Files and volumes of a stack. */
   handed?: Handed | undefined;
   /** Called with each line of output, cut to 4096 characters. */

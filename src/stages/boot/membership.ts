@@ -32,7 +32,7 @@ export interface Membership {
   readonly ways: readonly Way[];
   /** As its neighbours reach it, from which its own loopback is out of reach. */
   through(): NetworkAccess;
-  /** Makes its namespaces with its link in there, for a container that is started in them. Throws HOST_MISSING. */
+  /** Makes its namespaces with its link in there, once, for a container that is started in them. Throws HOST_MISSING. */
   makeSpace(): Promise<Space>;
   /** Gives the link to a container that makes its namespaces itself, by a process in them. Throws HOST_MISSING. */
   readonly linkTo: (pid: number) => Promise<void>;

@@ -9,8 +9,14 @@ export interface OwnNetwork {
   membership: Membership | undefined;
 }
 
-/** Throws HOST_MISSING; then nothing is left. */
-export async function joinOwnNetwork(options: InstanceOptions): Promise<OwnNetwork> {
+export type NetworkOptions = Pick<
+  InstanceOptions,
+  'id' | 'hostname' | 'ids' | 'limits' | 'membership' | 'wanted' | 'isPublished' | 'ownNetwork'
+>;
+
+/** What was begun before, or a new one. Throws HOST_MISSING; then nothing is left. */
+export async function joinOwnNetwork(options: NetworkOptions): Promise<OwnNetwork> {
+  if (options.ownNetwork) return options.ownNetwork;
   if (!needsLink(options)) return { network: undefined, membership: options.membership };
   const { id, hostname, limits, ids, wanted } = options;
   const network = await PrivateNetwork.create(id, wanted?.egress);
@@ -24,7 +30,7 @@ export async function joinOwnNetwork(options: InstanceOptions): Promise<OwnNetwo
 }
 
 /** A link is what the kernel holds to a bandwidth, and what is published goes over it. */
-function needsLink({ membership, limits, wanted, isPublished = false }: InstanceOptions): boolean {
+function needsLink({ membership, limits, wanted, isPublished = false }: NetworkOptions): boolean {
   const { network = 'none' } = wanted ?? {};
   return !membership && (network !== 'none' || limits.bandwidth !== undefined || isPublished);
 }

@@ -64,6 +64,8 @@ export class PrivateNetwork {
   #nameServer: NameServer | undefined;
   #egress: Egress | undefined;
   #lastHost = memberHosts.first - 1;
+  readonly #linking: Promise<Space>[] = [];
+  #closing: Promise<void> | undefined;
 
   private constructor(id: string, directory: string, bridge: Space, handle: FileHandle) {
     this.#id = id;
@@ -116,6 +118,8 @@ export class PrivateNetwork {
     const ways = addresses.map((address) => ({ space: this.#handle, dial: dialIn(this.#handle), address }));
     const linked = (space: Space, lines = this.#memberLines(host)) =>
       this.#link(host, space, { lines, bandwidth });
+    let made: Promise<Space> | undefined;
+    const makeOwn = async () => linked(await makeSpace(this.#directory, String(host), ids));
     return {
       name,
       space: { network },
@@ -129,7 +133,10 @@ export class PrivateNetwork {
       },
       ways,
       through: () => new InstanceNetwork({ checked: ways, published: ways }),
-      makeSpace: async () => linked(await makeSpace(this.#directory, String(host), ids)),
+      makeSpace: () => {
+        if (!made) this.#linking.push((made = makeOwn()));
+        return made;
+      },
       linkTo: async (pid) => {
         await linked(await keepSpace(this.#directory, String(host), pid));
       },
@@ -180,7 +187,12 @@ export class PrivateNetwork {
   }
 
   /** Removes it with the links of its members, whether they have left or not. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#linking);
     await this.#nameServer?.close();
     await this.#egress?.close();
     await this.#handle.close();

@@ -81,9 +81,14 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
 
   protected async make(begin: () => Row, bound: Bound | undefined): Promise<void> {
     const row = begin();
-    await this.#mountLowers(row);
-    if (bound) {
-      const disk = await BoundedDisk.make(this.directory(row.id), bound);
+    // Both are waited for: what fails is removed with the snapshot, once nothing is at work in it.
+    const [lowers, made] = await Promise.allSettled([
+      this.#mountLowers(row),
+      bound && BoundedDisk.make(this.directory(row.id), bound),
+    ]);
+    for (const one of [lowers, made]) if (one.status === 'rejected') throw one.reason;
+    const disk = made.status === 'fulfilled' ? made.value : undefined;
+    if (disk) {
       this.#disks.set(row.id, disk);
       this.limits.set(row.id, disk.limit);
     }
