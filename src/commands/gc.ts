@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { sizeText } from '../cli/format-table.ts';
-import { collectGarbage, usualGc } from '../pipeline/state/gc.ts';
+import { collectGarbage, gcDefaults } from '../pipeline/state/gc.ts';
 
 export default class GcCommand extends MillinerCommand {
   static override summary = 'Remove what no image needs from the state directory';
@@ -16,13 +16,13 @@ export default class GcCommand extends MillinerCommand {
   static override flags = {
     'keep-generations': Flags.integer({
       summary: 'keep so many images of each name, the current one included',
-      default: usualGc.generations,
+      default: gcDefaults.generations,
       min: 1,
       max: 50,
     }),
     'keep-days': Flags.integer({
       summary: 'keep fetched packages used within this many days; 0 empties every cache',
-      default: usualGc.keepDays,
+      default: gcDefaults.keepDays,
       min: 0,
       // A century. A much larger value gives an invalid date, and nothing would count as old.
       max: 36_500,

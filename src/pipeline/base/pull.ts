@@ -3,6 +3,7 @@
  * signature is verified, and each blob checked against its digest.
  */
 import { stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -27,6 +28,7 @@ export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
 export interface PulledImage extends ForeignConfig {
   /** Digest of the manifest. */
   digest: Digest;
+  configDigest: Digest;
   index?: Digest;
   /** Ids of the recipe's keys that have signed it: sigstore's hints, OpenPGP fingerprints. */
   signedBy: string[];
@@ -78,8 +80,16 @@ export async function pullImage(
   const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, maxConfigBytes));
   if (!bytes) throw missing(reference, described.config.digest);
   const image = readConfig(reference, described, bytes, arch);
+  for (const one of [manifest.bytes, bytes]) await context.content.ingestStream(Readable.from([one]));
   await pullLayers(context, { client, repository, reference }, image.layers);
-  return { ...image, digest, ...(index && { index }), signedBy: by(true), signedUnnamedBy: by(false) };
+  return {
+    ...image,
+    configDigest: described.config.digest,
+    digest,
+    ...(index && { index }),
+    signedBy: by(true),
+    signedUnnamedBy: by(false),
+  };
 }
 
 /**

@@ -1,11 +1,7 @@
 /** For `build`: turns a locked recipe into an image in the state directory, after its bases. */
-import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { archToBuild } from '../../lib/host/arch.ts';
-import { withLock } from '../../lib/host/locks.ts';
-import { manifestType } from '../../lib/oci/descriptor.ts';
-import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
-import { writeLayout } from '../../stages/image/oci-layout.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { loadChain } from '../../stages/recipe/load.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import { lockedChain } from '../lock/locked-chain.ts';
@@ -13,6 +9,8 @@ import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
 import { isComplete, readRecord, writeRecord, type ImageRecord } from '../state/image-records.ts';
+import { withStateLock } from '../state/state-lock.ts';
+import { exportLayout } from '../transfer/export-layout.ts';
 import { buildImage } from './build-image.ts';
 import { buildKeyOf } from './build-key.ts';
 import { contentDigest } from '../lock/recipe-content.ts';
@@ -31,7 +29,7 @@ export async function build(context: Context, recipe: string, options: BuildOpti
   return context.content.lease(async () => {
     const arch = archToBuild(options.arch, recipes.at(-1)!.recipe.arches);
     const record = await buildChain(context, await lockedChain(context, recipes, arch), arch);
-    if (options.output !== undefined) await exportImage(context, record, options.output);
+    if (options.output !== undefined) await exportLayout(context, record, options.output);
     return record;
   });
 }
@@ -57,31 +55,21 @@ async function ensureImage(
   base: ImageRecord | BaseRecord | undefined,
 ): Promise<ImageRecord> {
   const { name } = locked.loaded.recipe;
-  const turn = {
-    wait: true,
-    signal: context.signal,
-    onWait: (who: string) => context.progress.step(`waiting for ${who}`),
-  };
-  return withLock(
-    join(context.state, 'locks', `build-${name}`),
-    'exclusive',
-    async () => {
-      const ledger = await readLedger(locked.loaded);
-      const buildKey = await buildKeyOf(locked, arch, base, ledger);
-      const there = await readRecord(context.state, { name, arch });
-      const isSame = there?.buildKey === buildKey || there?.settledKey === buildKey;
-      const below = base && 'content' in base ? base.content : undefined;
-      const content = await contentDigest(locked.loaded, below);
-      const isThere = there && isSame && (await isComplete(context, there));
-      if (isThere) context.progress.step(`${name}: unchanged`);
-      const record = isThere
-        ? await asPlanned(context, there, locked, content)
-        : await buildImage(context, { locked, arch, base, buildKey, content, ledger });
-      await recordIds(context, locked.loaded, ledger, record);
-      return record;
-    },
-    turn,
-  );
+  return withStateLock(context, `build-${name}`, async () => {
+    const ledger = await readLedger(locked.loaded);
+    const buildKey = await buildKeyOf(locked, arch, base, ledger);
+    const there = await readRecord(context.state, { name, arch });
+    const isSame = there?.buildKey === buildKey || there?.settledKey === buildKey;
+    const below = base && 'content' in base ? base.content : undefined;
+    const content = await contentDigest(locked.loaded, below);
+    const isThere = there && isSame && (await isComplete(context, there));
+    if (isThere) context.progress.step(`${name}: unchanged`);
+    const record = isThere
+      ? await asPlanned(context, there, locked, content)
+      : await buildImage(context, { locked, arch, base, buildKey, content, ledger });
+    await recordIds(context, locked.loaded, ledger, record);
+    return record;
+  });
 }
 
 /**
@@ -104,22 +92,4 @@ async function asPlanned(
   );
   if (isCurrent) return there;
   return writeRecord(context.state, { ...there, ...planned });
-}
-
-/** Writers of one layout take turns, because each reads the index and writes it back with its tag. */
-async function exportImage(context: Context, record: ImageRecord, directory: string): Promise<void> {
-  const { content, state, signal } = context;
-  const { manifestDigest, configDigest, layers, manifestSize, name } = record;
-  const digests = [...layers.map(({ digest }) => digest as Digest), configDigest, manifestDigest];
-  const blobs = digests.map((digest) => ({
-    digest,
-    path: content.path(digest),
-    verify: () => content.verify(digest),
-  }));
-  const manifest = { mediaType: manifestType, digest: manifestDigest, size: manifestSize };
-  const turn = join(state, 'locks', `output-${canonicalDigest(resolve(directory)).slice('sha256:'.length)}`);
-  await withLock(turn, 'exclusive', () => writeLayout(directory, name, manifest, blobs), {
-    wait: true,
-    signal,
-  });
 }

@@ -2,7 +2,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Context } from '../state/context.ts';
 import { findRecords } from '../state/find-image.ts';
-import { collectGarbage, usualGc, type Collected } from '../state/gc.ts';
+import { collectGarbage, gcDefaults, type Collected } from '../state/gc.ts';
 import {
   forgetFormer,
   listFormer,
@@ -25,7 +25,7 @@ export interface Removed extends Collected {
 export async function removeNames(context: Context, words: readonly string[]): Promise<Removed> {
   const { state } = context;
   const images: string[] = [];
-  const collected = await collectGarbage(context, usualGc, async () => {
+  const collected = await collectGarbage(context, gcDefaults, async () => {
     const all = [...(await listRecords(state)), ...(await listFormer(state))];
     const going = new Set<ImageRecord>();
     for (const word of words) for (const one of await meantBy(state, word, all)) going.add(one);

@@ -91,7 +91,7 @@ function sbomsFrom(input: SbomInput): Sboms {
 
 async function inputOf(context: Context, record: ImageRecord, root: string): Promise<Listed> {
   const { manifestDigest, epoch, dbPath, checksums } = record;
-  const packages = await readInstalled(await databaseIn(root, dbPath));
+  const packages = dbPath === undefined ? [] : await readInstalled(await databaseIn(root, dbPath));
   return {
     name: titleOf(record),
     manifestDigest,

@@ -36,6 +36,8 @@ export interface BaseRecord extends Parent {
   arch: string;
   /** Digest that a lock pins: of the manifest, the tar, or the tree as a layer. */
   digest: Digest;
+  /** Absent for a file system, and in records of older versions. */
+  configDigest?: Digest;
   /** Digest of the index that the image was found in. */
   index?: Digest;
   /** Ids of the keys with a verified signature: sigstore's hints, or OpenPGP fingerprints. */

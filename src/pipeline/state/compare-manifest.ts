@@ -3,7 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readConfig, readManifest } from '../../stages/image/foreign-image.ts';
-import { annotatedTest, testAnnotation, titleLabel, type ImageLayer } from '../../stages/image/image.ts';
+import {
+  annotatedTest,
+  testAnnotation,
+  titleLabel,
+  type ImageLayer,
+  type RuntimeConfig,
+} from '../../stages/image/image.ts';
+import { testSchema } from '../../stages/recipe/schema.ts';
+import { testPlanOf } from '../../stages/recipe/test-plan.ts';
 import type { Context } from './context.ts';
 import { titleOf, type ImageRecord } from './image-records.ts';
 
@@ -18,12 +26,16 @@ export async function differsFromManifest(
   const config = Buffer.concat(await bytes(said.config.digest));
   const image = readConfig(record.name, said, config, record.arch);
   const { annotations } = JSON.parse(manifest.toString('utf8')) as { annotations?: Record<string, string> };
-  const labels = { [titleLabel]: titleOf(record), ...record.config.labels };
+  const isOwn = record.cameBy?.kind !== 'pulled';
+  const labels = { ...(isOwn && { [titleLabel]: titleOf(record) }), ...record.config.labels };
+  const test = isOwn
+    ? [plain(jsonOf(annotations?.[testAnnotation])), plain(annotatedTest(record.test))]
+    : [plain(testIn(annotations, image.config)), plain(record.test)];
   const fields = {
     configDigest: [said.config.digest, record.configDigest],
     layers: [identities(image.layers), identities(record.layers)],
     config: [plain(image.config), plain({ ...record.config, labels })],
-    test: [plain(jsonOf(annotations?.[testAnnotation])), plain(annotatedTest(record.test))],
+    test,
   };
   return Object.entries(fields).find(([, [there, here]]) => !isDeepStrictEqual(there, here))?.[0];
 }
@@ -34,6 +46,15 @@ export function sameLayers(one: readonly ImageLayer[], other: readonly ImageLaye
 
 const identities = (layers: readonly ImageLayer[]) =>
   layers.map(({ digest, diffID, mediaType }) => [digest, diffID, mediaType]);
+
+/** The test of an image that another builder, or another state, has made: what its manifest says, or the usual one. */
+export function testIn(
+  annotations: Record<string, string> | undefined,
+  config: RuntimeConfig,
+): ImageRecord['test'] {
+  const said = testSchema.safeParse(jsonOf(annotations?.[testAnnotation]));
+  return testPlanOf(said.success ? said.data : undefined, config);
+}
 
 /** Parsed JSON, because a schema changes the order of keys. */
 function jsonOf(text = 'null'): unknown {

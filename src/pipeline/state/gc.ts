@@ -32,7 +32,7 @@ export interface Collected {
 }
 
 /** What `gc` keeps without being told otherwise, and what `rmi` leaves. */
-export const usualGc = { keepDays: 14, generations: 3 };
+export const gcDefaults = { keepDays: 14, generations: 3 };
 
 const day = 24 * 3600 * 1000;
 

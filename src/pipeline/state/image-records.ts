@@ -34,10 +34,11 @@ export interface StateEntry {
 export const recordVersion = 4;
 
 /** How an image came here that no build of this state has made. */
-type CameBy =
+export type CameBy =
   | {
       kind: 'pulled';
-      reference: string;
+      /** Absent for one that was loaded from a file. */
+      reference?: string;
       /** Ids of the keys whose signatures were verified; empty if none was asked for. */
       signedBy: string[];
     }
@@ -85,8 +86,8 @@ export interface ImageRecord {
   packages: string[];
   /** SHA-256 of each package file, by NEVRA. */
   checksums: Record<string, string>;
-  /** Absolute path in the image. */
-  dbPath: string;
+  /** Absolute path in the image; absent if another builder's image has no rpm database. */
+  dbPath?: string;
   /** Committed snapshot of the installed tree. */
   snapshot: string;
   /** Blob with one line of JSON for each path of the tree. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
+import { fileNameOf } from './file-name.ts';
 import { readdirIfThere, readTextIfThere, statIfThere } from '../../lib/host/files.ts';
 
 /** Bytes of a file. The largest record lists a million paths. */
@@ -15,8 +16,7 @@ const maxBytes = 256 * 1024 * 1024;
 const ending = '.json';
 const versioned = z.looseObject({ version: z.unknown() });
 
-/** A name may be a reference, with slashes. */
-const fileOf = (name: string) => `${name.replaceAll(/[%/]/g, encodeURIComponent)}${ending}`;
+const fileOf = (name: string) => `${fileNameOf(name)}${ending}`;
 
 export interface StoreOptions<T> {
   /** What a file contains, for error messages. */

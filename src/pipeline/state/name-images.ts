@@ -6,7 +6,7 @@ import { findRecords } from './find-image.ts';
 import type { Reason } from './generations.ts';
 import { isComplete, titleOf, writeRecord, type ImageRecord } from './image-records.ts';
 import { localName } from './local-name.ts';
-import { withName } from './name-lock.ts';
+import { withStateLock } from './state-lock.ts';
 
 export interface GivenName {
   name: string;
@@ -33,7 +33,7 @@ async function giveName(
   reason: Reason,
 ): Promise<GivenName> {
   return context.content.lease(() =>
-    withName(context, name, async () => {
+    withStateLock(context, `build-${name}`, async () => {
       for (const record of found) {
         if (!(await isComplete(context, record))) throw incomplete(record);
         await writeRecord(context.state, { ...record, name, title: titleOf(record) }, reason);

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../../lib/host/locks.ts';
 import type { RunOptions } from './context.ts';
+import { fileNameOf } from './file-name.ts';
 
 /** Runs fn while no other run of this state holds the lock. Waits for it, or throws BUSY. Throws INTERRUPTED. */
 export async function withStateLock<T>(
@@ -14,5 +15,5 @@ export async function withStateLock<T>(
   const locks = join(state, 'locks');
   await mkdir(locks, { recursive: true, mode: 0o700 });
   const onWait = (holder: string) => progress?.step(`waiting for ${holder}`);
-  return withLock(join(locks, name), 'exclusive', fn, { wait, signal, onWait });
+  return withLock(join(locks, fileNameOf(name)), 'exclusive', fn, { wait, signal, onWait });
 }

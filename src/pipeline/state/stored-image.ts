@@ -11,7 +11,13 @@ const descriptor = z.object({
   digest: z.custom<Digest>((value) => typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)),
   size: z.int().nonnegative(),
 });
-const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor) });
+/** Docker's manifest of another builder's image is the same but for its names. */
+const manifestTypes = [manifestType, 'application/vnd.docker.distribution.manifest.v2+json'] as const;
+const manifestSchema = z.object({
+  mediaType: z.enum(manifestTypes).default(manifestType),
+  config: descriptor,
+  layers: z.array(descriptor),
+});
 export type BlobDescriptor = z.infer<typeof descriptor>;
 
 /** An image, ready to be pushed or exported. */
@@ -38,12 +44,12 @@ export interface StoredImage {
  */
 export async function readImage({ content }: Context, record: ImageRecord): Promise<StoredImage> {
   const digest = record.manifestDigest;
-  const { manifest, config, layers } = await readManifest(content, digest);
+  const { manifest, mediaType, config, layers } = await readManifest(content, digest);
   const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
   return {
     name: record.name,
     digest,
-    mediaType: manifestType,
+    mediaType,
     manifest,
     config,
     layers: unique,

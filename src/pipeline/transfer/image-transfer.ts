@@ -1,8 +1,6 @@
 /**
  * Passes images between machines: another worker imports what one has built and booted, and does not build it again.
  */
-import { join } from 'node:path';
-import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { unpackOnto } from '../base/unpack-layers.ts';
 import { pushImage, type Tally } from '../publish/push.ts';
@@ -16,6 +14,7 @@ import {
   writeRecord,
   type ImageRecord,
 } from '../state/image-records.ts';
+import { withStateLock } from '../state/state-lock.ts';
 import { invalid, parseRecord } from '../state/received.ts';
 import { readImage } from '../state/stored-image.ts';
 
@@ -52,17 +51,16 @@ async function lineageOf({ state }: Context, record: ImageRecord): Promise<Image
 
 /** Imports images in this order, each on the one before. Images that are here already stay. */
 export async function importImages(context: Context, records: readonly Digest[]): Promise<void> {
-  const { content, state, signal } = context;
+  const { content, state } = context;
   for (const digest of records) {
     const record = parseRecord(await obtainBytes(context, digest));
-    const turn = join(state, 'locks', `build-${record.name}`);
     const take = async () => {
       const there = await readRecord(state, record);
       if (there?.manifestDigest === record.manifestDigest && (await isComplete(context, there))) return;
       context.progress.step(`${record.name}: taken over from another worker`);
       await takeOver(context, record);
     };
-    await content.lease(() => withLock(turn, 'exclusive', take, { wait: true, signal }));
+    await content.lease(() => withStateLock(context, `build-${record.name}`, take));
   }
 }
 

@@ -45,6 +45,10 @@ export const storage = {
       "an image's tree in the state directory, or its record, does not match its manifest and layers: something changed it after it was built or unpacked",
     hint: 'Remove the image with milliner rmi NAME, and build it again. Find out what wrote to the state directory, or whether its disk fails.',
   },
+  ARCHIVE_INVALID: {
+    summary: 'a file is no archive of an OCI image layout, or holds something else',
+    hint: 'Make it with milliner save or podman save --format oci-archive. Archives in the format of docker save are taken by milliner pull docker-archive:FILE.',
+  },
   LAYER_INVALID: {
     summary: 'a layer cannot be unpacked: it is damaged, or could reach outside of its tree',
     hint: 'Build the image again where it was built. That also replaces what one worker left for another.',

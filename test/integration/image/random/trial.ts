@@ -95,7 +95,7 @@ async function buildAll(context: Context, set: RandomSet, tiny: Tiny, work: stri
       const { snapshot, manifestDigest, report, dbPath } = await build(context, recipe, options);
       let lines: string[] = [];
       await withView(context, snapshot, async (root) => {
-        lines = rpmLines(root, dbPath);
+        lines = rpmLines(root, dbPath!);
         await leaveOut(one, root);
       });
       differences.push(...differentLines(image, report.verification.map(lineOf), lines));
