@@ -63,7 +63,7 @@ interface Place {
 }
 
 async function unpackEntry(entry: Entry, { path, directory, bounds }: Place): Promise<void> {
-  const { name: raw, type, size = 0 } = entry.header;
+  const { name: raw, type, size } = entry.header;
   const name = raw.replace(/^\.\//, '');
   if (type === 'directory') return void entry.resume();
   if (type !== 'file' || !(tops.includes(name) || blobName.test(name)))

@@ -106,7 +106,6 @@ test('what other tools have saved is pulled through skopeo', async () => {
   await other.json([...pull, '--unsigned']);
   const { layers } = await other.json<{ layers: { diffID: string }[] }>(['inspect', 'docker:1']);
   expect(layers.map(({ diffID }) => diffID)).toEqual(hat.layers.map(({ diffID }) => diffID));
-  expect(await other.json(['boot', 'docker:1'])).toMatchObject({ passed: true });
 });
 
 test('a damaged archive is refused, or loads the image as it was', async () => {
