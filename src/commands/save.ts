@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
-import { saveImage } from '../pipeline/transfer/export-layout.ts';
+import { saveImage } from '../pipeline/transfer/save-image.ts';
 
 export default class SaveCommand extends MillinerCommand {
   static override summary = 'Write an image into one file, as an archive of an OCI layout';

@@ -29,7 +29,7 @@ import { ImageLayers } from './image-layers.ts';
 import { gatherInputs, type Inputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import { describeState } from './state-report.ts';
-import { testPlanOf } from '../../stages/boot/test-plan.ts';
+import { testPlanOf } from '../state/test-plan.ts';
 import type { WrittenLayers } from './write-layers.ts';
 
 export interface Job {

@@ -10,7 +10,7 @@ import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
 import { isComplete, readRecord, writeRecord, type ImageRecord } from '../state/image-records.ts';
 import { withStateLock } from '../state/state-lock.ts';
-import { exportLayout } from '../transfer/export-layout.ts';
+import { exportLayout } from '../publish/export-layout.ts';
 import { buildImage } from './build-image.ts';
 import { buildKeyOf } from './build-key.ts';
 import { contentDigest } from '../lock/recipe-content.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { testSchema } from '../../stages/recipe/schema.ts';
-import { testPlanOf } from '../../stages/boot/test-plan.ts';
+import { testPlanOf } from '../state/test-plan.ts';
 import { bootPlanOf } from './boot-plan.ts';
 
 const config = { env: {}, exposedPorts: [], volumes: [], labels: {} };

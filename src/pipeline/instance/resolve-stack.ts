@@ -13,7 +13,7 @@ import type { Context } from '../state/context.ts';
 import { findRecord } from '../state/find-image.ts';
 import type { ImageRecord } from '../state/image-records.ts';
 import type { Bootable } from './instance-root.ts';
-import { testPlanOf } from '../../stages/boot/test-plan.ts';
+import { testPlanOf } from '../state/test-plan.ts';
 
 export interface StackImage {
   record: ImageRecord | BaseRecord;

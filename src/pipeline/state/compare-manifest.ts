@@ -11,7 +11,7 @@ import {
   type RuntimeConfig,
 } from '../../stages/image/image.ts';
 import { testSchema } from '../../stages/recipe/schema.ts';
-import { testPlanOf } from '../../stages/boot/test-plan.ts';
+import { testPlanOf } from './test-plan.ts';
 import type { Context } from './context.ts';
 import { titleOf, type ImageRecord } from './image-records.ts';
 

@@ -69,7 +69,9 @@ test('an image is pushed without a signature only with a word for it', async () 
   expect(await other.json(['push', reference, to, '--unsigned'])).toMatchObject({ references: [to] });
   const { stdout } = await run('skopeo', ['inspect', '--tls-verify=false', `docker://${to}`]);
   expect(JSON.parse(stdout)).toMatchObject({ Digest: hat.manifestDigest });
-  expect(await other.fails(['pull', to, '--key', bench.publicKey])).toMatchObject({ code: 'SIGNATURE_MISSING' });
+  expect(await other.fails(['pull', to, '--key', bench.publicKey])).toMatchObject({
+    code: 'SIGNATURE_MISSING',
+  });
 });
 
 test('an archive holds the same image, has the same bytes each time, and skopeo reads it', async () => {
@@ -123,7 +125,9 @@ test('a damaged archive is refused, or loads the image as it was', async () => {
   }
   const cut = fresh.path('cut.tar');
   await writeFile(cut, whole.subarray(0, whole.length / 2));
-  expect(await fresh.fails(['load', '--input', cut, '--unsigned'])).toMatchObject({ code: 'ARCHIVE_INVALID' });
+  expect(await fresh.fails(['load', '--input', cut, '--unsigned'])).toMatchObject({
+    code: 'ARCHIVE_INVALID',
+  });
   const known = new Set(['ARCHIVE_INVALID', 'DIGEST_MISMATCH']);
   expect([...codes].filter((code) => !known.has(code))).toEqual([]);
   expect(codes.size).toBeGreaterThan(0);

@@ -1,14 +1,11 @@
-/** Writes an image of this state into an OCI layout, or into one tar file of it. */
+/** Writes an image of this state into an OCI layout. */
 import { join, resolve } from 'node:path';
 import { withLock } from '../../lib/host/locks.ts';
 import { canonicalDigest } from '../../lib/oci/digest.ts';
 import { writeLayout } from '../../stages/image/oci-layout.ts';
 import type { Context } from '../state/context.ts';
-import { findRecord } from '../state/find-image.ts';
 import type { ImageRecord } from '../state/image-records.ts';
 import { readImage } from '../state/stored-image.ts';
-import { withWorkspace } from '../state/workspace.ts';
-import { packLayout } from './oci-archive.ts';
 
 /** Writers of one layout take turns, because each reads the index and writes it back with its tag. */
 export async function exportLayout(context: Context, record: ImageRecord, directory: string): Promise<void> {
@@ -25,23 +22,5 @@ export async function exportLayout(context: Context, record: ImageRecord, direct
   await withLock(turn, 'exclusive', () => writeLayout(directory, record.name, described, blobs), {
     wait: true,
     signal,
-  });
-}
-
-/** For `save`. Throws IMAGE_NOT_FOUND, BLOB_MISSING, BLOB_CORRUPT, OUTPUT_UNUSABLE. */
-export async function saveImage(
-  context: Context,
-  image: string,
-  { output, arch }: { output: string; arch?: string | undefined },
-): Promise<ImageRecord> {
-  return context.content.lease(async () => {
-    const record = await findRecord(context.state, image, arch);
-    context.progress.step(`writing ${record.name} to ${output}`);
-    await withWorkspace(context.state, async ({ directory }) => {
-      const layout = join(directory, 'layout');
-      await exportLayout(context, record, layout);
-      await packLayout(layout, output);
-    });
-    return record;
   });
 }

@@ -1,7 +1,7 @@
 /** The test section of the recipe, completed from the image's configuration. */
 import { basename } from 'node:path';
-import type { RuntimeConfig } from '../image/image.ts';
-import { testSchema, type TestPlan } from '../recipe/schema.ts';
+import type { RuntimeConfig } from '../../stages/image/image.ts';
+import { testSchema, type TestPlan } from '../../stages/recipe/schema.ts';
 
 const inits = new Set(['init', 'systemd']);
 
