@@ -97,6 +97,7 @@ void Agent::Obey(const Frame& frame) {
       case 'T':
         channels_[frame.channel] = std::make_unique<Channel>(port_, frame.channel, payload);
         break;
+      case 'L': StartIn(frame.channel, StartTables()); break;
       case 'D': if (channel) channel->Input(payload); break;
       case 'E': if (channel) channel->EndInput(); break;
       case 'C': if (channel) channel->Credit(Unpacked(payload)); break;

@@ -22,5 +22,7 @@ struct Started {
 
 // Starts the image's first process, in namespaces of its own.
 Started StartFirst(const Settings& settings);
+// Writes the kernel's tables of the sockets of the machine, one after the other.
+Started StartTables();
 // Starts another one in the namespaces of the first, as the same user.
 Started StartBeside(const Settings& settings, const Program& program, pid_t first);

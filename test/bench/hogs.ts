@@ -31,8 +31,7 @@ export async function started(
   { image, backend }: { image: string; backend: string },
   fn: (instance: Hogged) => Promise<number>,
 ): Promise<number> {
-  const datagrams = backend === 'machine' ? [] : ['--publish', '83/udp'];
-  const publish = [...['80', '81', '82'].flatMap((port) => ['--publish', port]), ...datagrams];
+  const publish = ['80', '81', '82', '83/udp'].flatMap((port) => ['--publish', port]);
   const { instances } = await desk.json<{ instances: RunningInstance[] }>([
     'run',
     image,

@@ -1,9 +1,12 @@
 /** What an instance gets that takes all it can, beside what its limits give it. */
 import { createSocket } from 'node:dgram';
 import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backendNames } from '../../src/lib/container/backend-names.ts';
 import { readGroup } from '../../src/lib/container/cgroups.ts';
+import { runDirectoryOf } from '../../src/lib/container/run-directory.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { connected } from '../integration/boot/connection.ts';
 import { entrypointOf } from '../integration/boot/programs.ts';
 import { Desk } from '../helpers/milliner.ts';
@@ -37,6 +40,10 @@ export async function limitCases(): Promise<Bench> {
   for (const [name, limits] of Object.entries({ bounded: recipe, transfer: withTransfer })) {
     const test = { ready: { notify: true }, limits };
     await desk.build(await desk.tiny(name, ['tiny-base'], { ...program, test }));
+    // As an init it sees its own control group, which is in the kernel of the machine.
+    await desk.build(
+      await desk.tiny(`${name}-machine`, ['tiny-base'], { ...program, test: { ...test, init: true } }),
+    );
   }
   const wanted: readonly string[] = ['runc', 'machine'];
   const backends = backendNames.filter((name) => wanted.includes(name));
@@ -44,6 +51,10 @@ export async function limitCases(): Promise<Bench> {
 }
 
 function casesOf(desk: Desk, backend: string): Case[] {
+  const isMachine = backend === 'machine';
+  const imageFor = (unit: string) =>
+    `${unit === 'bytes/s' ? 'transfer' : 'bounded'}${isMachine ? '-machine' : ''}`;
+  const transfer = isMachine ? transferInMachine : transferOf;
   const one = (name: string, unit: string, peer: number, atMost: number, measure: Measure): Case => ({
     bench: 'limits',
     case: `${backend}: ${name}`,
@@ -51,21 +62,16 @@ function casesOf(desk: Desk, backend: string): Case[] {
     target: { atMost },
     runs: 3,
     seconds: { ours: 12, peer: 0 },
-    ours: () => started(desk, { image: unit === 'bytes/s' ? 'transfer' : 'bounded', backend }, measure),
+    ours: () => started(desk, { image: imageFor(unit), backend }, measure),
     peer: () => Promise.resolve(peer),
   });
-  const all = [
+  return [
     one('one core', 'cores', limit.cpus, 1.05, cores),
-    one('memory', 'bytes', limit.memory, 1.01, memory),
-    one('processes', 'processes', limit.pids, 1, processes),
+    one('memory', 'bytes', limit.memory, 1.01, isMachine ? memoryInMachine : memory),
+    one('processes', 'processes', limit.pids, 1, isMachine ? processesInMachine : processes),
     one('disk', 'bytes', limit.disk, 1.1, disk),
     one('TCP out', 'bit/s', limit.bandwidth, 1.1, tcpOut),
     one('TCP in', 'bit/s', limit.bandwidth, 1.1, tcpIn),
-  ];
-  // A machine has no link of its own, and its disk is a file of QEMU's.
-  if (backend === 'machine') return all;
-  return [
-    ...all,
     one('UDP out', 'bit/s', limit.bandwidth, 1.1, udpOut),
     one('UDP in', 'bit/s', limit.bandwidth, 1.1, udpIn),
     one('writing to disk', 'bytes/s', limit.io, 1.1, (instance) => transfer(instance, 'write')),
@@ -104,6 +110,33 @@ async function processes(instance: Hogged): Promise<number> {
   return processesIn(instance.container);
 }
 
+/** Of its own control group, by its own kernel. */
+const counter = async (instance: Hogged, file: string) =>
+  (await instance.exec('cat', `/sys/fs/cgroup/${file}`)).stdout;
+
+async function memoryInMachine(instance: Hogged): Promise<number> {
+  const { exitCode } = await startHog(instance, 'memory', String(4 * limit.memory)).child;
+  const events = await counter(instance, 'memory.events');
+  if (exitCode !== 137 || !/^oom_kill [1-9]/m.test(events)) throw new Error(`the hog ended with ${exitCode}`);
+  return Number(await counter(instance, 'memory.peak'));
+}
+
+/** Without the program that counts: it is no fork of the instance's. */
+async function processesInMachine(instance: Hogged): Promise<number> {
+  startHog(instance, 'forks');
+  await sleep(5000);
+  return Number(await counter(instance, 'pids.current')) - 1;
+}
+
+async function transferInMachine(instance: Hogged, what: 'read' | 'write'): Promise<number> {
+  const hog = startHog(instance, what, '/large', String(limit.disk / 4));
+  await hog.begun;
+  const word = what === 'read' ? 'rbytes' : 'wbytes';
+  return rateOf(async () =>
+    Number(new RegExp(`${word}=(\\d+)`).exec(await counter(instance, 'io.stat'))?.[1]),
+  );
+}
+
 /** Bytes by which the disk of the host has less room at the end. */
 async function disk({ desk, ...instance }: Hogged): Promise<number> {
   const used = async () => {
@@ -140,14 +173,23 @@ async function tcpIn({ ports }: Hogged): Promise<number> {
   return (bytes * 8) / ((performance.now() - began) / 1000);
 }
 
-const counted = (instance: Hogged, name: 'rx_bytes' | 'tx_bytes') => async () =>
-  8 * Number((await instance.exec('cat', `/sys/class/net/eth0/statistics/${name}`)).stdout);
+/** Bits at the bridge's end of its link, which is no program's of the instance to count. */
+const counted =
+  ({ container }: Hogged, direction: 'rx' | 'tx') =>
+  async () => {
+    const space = join(runDirectoryOf(`${container}.net`), 'bridge');
+    const words = `--net=${space} ip -s -j link show member2`.split(' ');
+    const [link] = JSON.parse((await run('nsenter', words)).stdout) as [
+      { stats64: Record<'rx' | 'tx', { bytes: number }> },
+    ];
+    return 8 * link.stats64[direction].bytes;
+  };
 
 /** To the other end of its link, where nobody listens. */
 async function udpOut(instance: Hogged): Promise<number> {
   const { stdout } = await instance.exec('cat', '/etc/resolv.conf');
   startHog(instance, 'udp', stdout.split(/\s+/)[1]!, '9');
-  return rateOf(counted(instance, 'tx_bytes'));
+  return rateOf(counted(instance, 'rx'));
 }
 
 async function udpIn(instance: Hogged): Promise<number> {
@@ -159,14 +201,14 @@ async function udpIn(instance: Hogged): Promise<number> {
   };
   for (let flow = 0; flow < 8; flow++) send();
   try {
-    return await rateOf(counted(instance, 'rx_bytes'));
+    return await rateOf(counted(instance, 'tx'));
   } finally {
     isOver = true;
     socket.close();
   }
 }
 
-async function transfer(instance: Hogged, what: 'read' | 'write'): Promise<number> {
+async function transferOf(instance: Hogged, what: 'read' | 'write'): Promise<number> {
   const hog = startHog(instance, what, '/large', String(limit.disk / 4));
   await hog.begun;
   return rateOf(() => blockBytes(instance.container, what));

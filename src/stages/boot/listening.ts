@@ -13,7 +13,7 @@ const row = /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F
 
 /** Of tables one after the other, each under its heading, as `cat` writes them. */
 export function splitTables(text: string): SocketTables | undefined {
-  const tables = text.split(/^(?=  sl )/m);
+  const tables = text.split(/^(?= {2,3}sl )/m);
   if (tables.length !== socketTables.length) return undefined;
   return Object.fromEntries(socketTables.map((name, index) => [name, tables[index]!])) as SocketTables;
 }

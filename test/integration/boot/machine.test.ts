@@ -70,6 +70,9 @@ describe('an instance that serves', () => {
     expect(await network!.tcp(81, timeout)).toBe('ECONNREFUSED');
     expect(await network!.http('http://localhost/', 204, timeout)).toBeUndefined();
     expect(await network!.http('http://localhost/', 200, timeout)).toContain('204');
+    // The image has no program that could be asked.
+    const ports = await network!.listening();
+    expect(ports!.map(({ protocol, port }) => `${protocol} ${port}`)).toEqual(['tcp 80']);
   });
 
   test('it ends as its program does when it is asked to', async () => {

@@ -7,7 +7,7 @@ import type { ExecOptions } from '../../../lib/container/followed-program.ts';
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { printableStream } from '../../../lib/host/printable.ts';
 import type { ExecResult } from '../instance.ts';
-import { startGuestProgram, type GuestProgram } from './guest-program.ts';
+import { startGuestProgram, startGuestTables, type GuestProgram } from './guest-program.ts';
 import type { Link } from './link.ts';
 
 /** Bytes of each stream; a program that writes more is killed. */
@@ -18,13 +18,26 @@ const patienceForOutput = 3000;
 const killed = 128 + constants.signals.SIGKILL;
 
 /** The environment is the first process's. Throws INTERRUPTED; 255 if the program cannot be started. */
-export async function execInGuest(
+export function execInGuest(
   link: Link,
   args: readonly string[],
   environment: readonly string[],
+  options: ExecOptions,
+): Promise<ExecResult> {
+  return followed(startGuestProgram(link, args, environment), args[0]!, options);
+}
+
+/** Asked of the agent, because the image's own programs may say what they like. */
+export async function readGuestTables(link: Link, timeout: number): Promise<string | undefined> {
+  const { exitCode, stdout } = await followed(startGuestTables(link), 'the agent', { timeout });
+  return exitCode === 0 ? stdout : undefined;
+}
+
+async function followed(
+  program: GuestProgram,
+  name: string,
   { timeout, signal }: ExecOptions,
 ): Promise<ExecResult> {
-  const program = startGuestProgram(link, args, environment);
   program.stdin.end();
   let timedOut = false;
   const timer = setTimeout(() => {
@@ -40,7 +53,7 @@ export async function execInGuest(
   clearTimeout(timer);
   signal?.removeEventListener('abort', stop);
   program.close();
-  if (signal?.aborted) throw new MillinerError('INTERRUPTED', `${args[0]} was stopped`);
+  if (signal?.aborted) throw new MillinerError('INTERRUPTED', `${name} was stopped`);
   const [stdout, stderr] = await Promise.all(output);
   return { exitCode, stdout, stderr, timedOut };
 }

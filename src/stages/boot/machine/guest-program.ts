@@ -27,16 +27,25 @@ export function startGuestProgram(
   const words = [...args.map((one) => ['arg', one] as const), ...env.map((one) => ['env', one] as const)];
   const program = pairs(words);
   if (program.length > maxPayload) throw new RangeError(`arguments of ${program.length} bytes`);
+  return startInGuest(link, 'X', program);
+}
+
+/** The agent's own: what the kernel's tables of sockets say. */
+export function startGuestTables(link: Link): GuestProgram {
+  return startInGuest(link, 'L', Buffer.alloc(0));
+}
+
+function startInGuest(link: Link, type: string, program: Buffer): GuestProgram {
   const ended = Promise.withResolvers<number | undefined>();
   const channel = link.open((frame) => take(frame));
   const arrivals = new Arrivals(link, channel);
   const stdin = new ChannelWritable(link, channel);
-  const take = ({ type, payload }: Frame) => {
-    if (type === 'O' || type === 'R') arrivals.take(type, payload);
-    if (type === 'E') arrivals.end(payload.toString('latin1') === 'O' ? 'O' : 'R');
-    if (type === 'C') stdin.credit(payload.readUInt32LE());
-    if (type === 'X') ended.resolve(payload.readUInt32LE());
-    if (type === 'F') {
+  const take = ({ type: said, payload }: Frame) => {
+    if (said === 'O' || said === 'R') arrivals.take(said, payload);
+    if (said === 'E') arrivals.end(payload.toString('latin1') === 'O' ? 'O' : 'R');
+    if (said === 'C') stdin.credit(payload.readUInt32LE());
+    if (said === 'X') ended.resolve(payload.readUInt32LE());
+    if (said === 'F') {
       arrivals.errors.arrive(Buffer.from(`${payload.toString('utf8')}\n`));
       arrivals.end('both');
       ended.resolve(notStarted);
@@ -49,7 +58,7 @@ export function startGuestProgram(
     ended.resolve(undefined);
   };
   void link.closed.then(close);
-  link.send('X', channel, program);
+  link.send(type, channel, program);
   return {
     stdin,
     stdout: arrivals.output,

@@ -12,14 +12,14 @@ import { LineSplitter } from '../../../lib/host/lines.ts';
 import { argumentsOf } from '../config.ts';
 import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptions } from '../instance.ts';
 import { checkControllers } from '../limits.ts';
-import { socketTables, splitTables } from '../listening.ts';
+import { splitTables } from '../listening.ts';
 import type { Membership } from '../membership.ts';
 import type { Dial } from '../network-access.ts';
 import { InstanceNetwork } from '../network.ts';
 import { joinOwnNetwork, networkFiles, type OwnNetwork } from '../own-network.ts';
 import { findUser } from '../user.ts';
 import { ChannelSocket } from './channel-socket.ts';
-import { execInGuest } from './guest-exec.ts';
+import { execInGuest, readGuestTables } from './guest-exec.ts';
 import { handedSettings, volumeDisks } from './guest-handed.ts';
 import { guestSettings, type GuestSettings } from './guest-settings.ts';
 import { Guest } from './guest.ts';
@@ -75,11 +75,10 @@ export class MachineInstance implements Instance {
     this.kernel = guest.kernel;
     this.notifications = guest.notifications;
     this.dial = (address, port, timeout) => ChannelSocket.connect(guest.link, address, port, timeout);
-    // Asked inside: a machine has a kernel of its own.
+    // A machine has a kernel of its own.
     const tables = async () => {
-      const program = ['cat', ...socketTables.map((name) => `/proc/net/${name}`)];
-      const { exitCode, stdout } = await this.exec(program, { timeout: patienceForTables });
-      return exitCode === 0 ? splitTables(stdout) : undefined;
+      const text = await readGuestTables(guest.link, patienceForTables);
+      return text === undefined ? undefined : splitTables(text);
     };
     this.network = InstanceNetwork.inMachine(this.dial, tables, {
       bandwidth: options.limits.bandwidth,
