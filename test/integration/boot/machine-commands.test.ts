@@ -43,6 +43,9 @@ describe('a machine in the background', () => {
       start(process.execPath, [cli, 'exec', instance.id, '--', ...program], { env: env(), input });
     const codes = await Promise.all([exec(['true']), exec(['sh', '-c', 'exit 7']), exec(['/no/such'])]);
     expect(codes.map(({ exitCode }) => exitCode)).toEqual([0, 7, 255]);
+    const words = [cli, 'exec', instance.id, '--', 'sh', '-c', 'exit 4'];
+    const withoutInput = start(process.execPath, words, { env: env() });
+    expect((await withoutInput).exitCode).toBe(4);
     const sent = random(1);
     const child = exec(['sh', '-c', 'cat; echo done >&2; exit 3'], sent);
     const parts: Buffer[] = [];

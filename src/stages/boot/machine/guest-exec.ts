@@ -104,6 +104,9 @@ export async function attachToGuest(
   program.close();
   await shown;
   signal?.removeEventListener('abort', stop);
-  if (input) process.stdin.unpipe(program.stdin).unref();
+  if (!input) return exitCode;
+  process.stdin.unpipe(program.stdin).pause();
+  // A file, such as /dev/null, is not waited for, and has no such function.
+  if ('unref' in process.stdin) process.stdin.unref();
   return exitCode;
 }
