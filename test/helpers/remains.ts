@@ -14,8 +14,8 @@ interface Place {
 /** Containers, control groups, mounts, snapshots, work, processes; none is right. */
 export async function remains({ directory, state }: Place): Promise<string[]> {
   const found = [...(await leftovers(directory, state)), ...(await groups(groupPrefix(state)))];
-  // Whoever looked after an instance that was just stopped may need a moment to end itself.
-  if (found.length === 0 || !found.every((one) => one.startsWith('process'))) return found;
+  // Whoever looked after an instance that was just stopped may need a moment to end itself, with the file that it holds.
+  if (found.length === 0 || !found.every((one) => /^(?:process|work\/[0-9a-f]+$)/.test(one))) return found;
   await sleep(2000);
   return [...(await leftovers(directory, state)), ...(await groups(groupPrefix(state)))];
 }
