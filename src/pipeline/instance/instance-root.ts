@@ -3,7 +3,7 @@ import { blockDevicesOf } from '../../lib/host/block-devices.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { Backend } from '../../stages/boot/backend.ts';
 import type { DiskOptions } from '../../stages/boot/disk.ts';
-import type { OwnNetwork } from '../../stages/boot/own-network.ts';
+import type { OwnNetwork } from '../../stages/boot/membership.ts';
 import type { RuntimeConfig } from '../../stages/image/image.ts';
 import type { Context } from '../state/context.ts';
 import type { ImageRecord } from '../state/image-records.ts';

@@ -3,7 +3,8 @@ import type { BackendName } from '../../lib/container/backend-names.ts';
 import type { ExecOptions } from '../../lib/container/followed-program.ts';
 import type { Container } from '../../lib/container/runtime.ts';
 import type { ExecResult, Instance, InstanceOptions } from './instance.ts';
-import type { NetworkOptions, OwnNetwork } from './own-network.ts';
+import type { OwnNetwork } from './membership.ts';
+import type { NetworkOptions } from './own-network.ts';
 import type { BootPlan } from './plan.ts';
 
 /** Something of a recipe that a backend cannot do. */

@@ -19,8 +19,8 @@ import { mountHanded } from './handed-files.ts';
 import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptions } from './instance.ts';
 import { checkControllers, checkLimits } from './limits.ts';
 import { InstanceNetwork } from './network.ts';
+import type { OwnNetwork } from './membership.ts';
 import { joinOwnNetwork, networkFiles } from './own-network.ts';
-import type { PrivateNetwork } from './private-network.ts';
 import { Notifications } from './notify.ts';
 import { findUser } from './user.ts';
 
@@ -35,7 +35,7 @@ export class ContainerInstance implements Instance {
   readonly network: InstanceNetwork | undefined;
   readonly #isolator: Isolator;
   readonly #container: Container;
-  readonly #ownNetwork: PrivateNetwork | undefined;
+  readonly #ownNetwork: OwnNetwork['network'];
   /** The signal that asks it to stop. */
   readonly stopSignal: string;
   #end: Ended | undefined;
@@ -59,7 +59,7 @@ export class ContainerInstance implements Instance {
   static async start(options: InstanceOptions, isolator: Isolator): Promise<ContainerInstance> {
     const files = await makeFiles(options.directory);
     const notifications = await Notifications.open(files);
-    let ownNetwork: PrivateNetwork | undefined;
+    let ownNetwork: OwnNetwork['network'];
     try {
       const { network, membership } = await joinOwnNetwork(options);
       ownNetwork = network;
@@ -130,7 +130,7 @@ interface Started {
   ended: Promise<Ended>;
   notifications: Notifications;
   network: InstanceNetwork | undefined;
-  ownNetwork: PrivateNetwork | undefined;
+  ownNetwork: OwnNetwork['network'];
 }
 
 const filesIn = (directory: string) => join(directory, 'files');

@@ -8,8 +8,7 @@ import type { RuntimeConfig } from '../image/image.ts';
 import type { Space } from '../snapshot/snapshotter.ts';
 import type { Handed } from './handed.ts';
 import type { Limits } from './limit-resources.ts';
-import type { Membership } from './membership.ts';
-import type { OwnNetwork } from './own-network.ts';
+import type { Membership, OwnNetwork } from './membership.ts';
 import type { Dial, NetworkAccess } from './network-access.ts';
 import type { BootPlan } from './plan.ts';
 

@@ -39,3 +39,10 @@ export interface Membership {
   /** Takes it out of the network, with its addresses and names. */
   remove(): Promise<void>;
 }
+
+/** Of an instance that is booted alone. */
+export interface OwnNetwork {
+  network: { close(): Promise<void> } | undefined;
+  /** Of the network it was given, or of its own; absent where it has its loopback alone. */
+  membership: Membership | undefined;
+}

@@ -1,13 +1,7 @@
 /** The network of an instance that is booted alone, where it needs one, and the files of /etc that tell of it. */
 import type { InstanceOptions } from './instance.ts';
-import type { Membership } from './membership.ts';
+import type { Membership, OwnNetwork } from './membership.ts';
 import { PrivateNetwork } from './private-network.ts';
-
-export interface OwnNetwork {
-  network: PrivateNetwork | undefined;
-  /** Of the network it was given, or of its own; absent where it has its loopback alone. */
-  membership: Membership | undefined;
-}
 
 export type NetworkOptions = Pick<
   InstanceOptions,
