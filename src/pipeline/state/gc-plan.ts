@@ -9,7 +9,7 @@ import { imagesOfStacks } from './stack-records.ts';
 export interface GcPlan {
   /** Current images and the former ones that stay. */
   images: ImageRecord[];
-  /** Bases that an image is built on or that were used lately. */
+  /** Images of others that an image is built on, that a stack was booted with, or that were used lately. */
   bases: BaseRecord[];
   otherBases: BaseRecord[];
   blobs: Set<Digest>;
@@ -22,8 +22,9 @@ export async function planGc(
   { usedSince, generations }: { usedSince: Date; generations: number },
 ): Promise<GcPlan> {
   const current = await listRecords(context.state);
-  const images = [...current, ...(await keptFormer(context, current, generations))];
-  const below = new Set(images.map(({ base }) => base));
+  const ofStacks = await imagesOfStacks(context.state);
+  const images = [...current, ...(await keptFormer(context, current, { generations, ofStacks }))];
+  const below = new Set([...images.map(({ base }) => base), ...ofStacks]);
   const all = await listBases(context);
   const { bases = [], otherBases = [] } = Object.groupBy(all, ({ record, used }) =>
     below.has(record.manifestDigest) || used >= usedSince ? 'bases' : 'otherBases',
@@ -45,9 +46,8 @@ export async function planGc(
 async function keptFormer(
   { state }: Context,
   current: readonly ImageRecord[],
-  generations: number,
+  { generations, ofStacks }: { generations: number; ofStacks: ReadonlySet<Digest> },
 ): Promise<ImageRecord[]> {
-  const ofStacks = await imagesOfStacks(state);
   const wanted = new Set<string>();
   for (const record of current) {
     const newest = (await readGenerations(state, record)).toReversed().map(({ digest }) => digest);

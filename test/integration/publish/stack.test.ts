@@ -1,7 +1,9 @@
 /** A stack as an artifact: published after its boot, read by plain HTTP, verified, and started from another state. */
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningInstance } from '../../../src/pipeline/instance/instance-records.ts';
+import type { StackVerdict } from '../../../src/stages/boot/stack-verdict.ts';
 import type { Verification } from '../../../src/pipeline/trust/verify-image.ts';
 import { Bench, type PublishAnswer } from '../../helpers/publish-fixture.ts';
 import { remains } from '../../helpers/remains.ts';
@@ -118,4 +120,25 @@ test('is released with its images by one command', async () => {
   ]);
   for (const name of Object.keys(services)) expect(await bench.tags(`released/${name}`)).toContain('2');
   expect(await bench.fails([...release, '--detach'])).toMatchObject({ code: 'USAGE' });
+});
+
+test('an image of others is taken by its key, and gc keeps it for the stack', async () => {
+  const beside = join(bench.desk.recipes, 'stacks');
+  await copyFile(bench.publicKey, join(beside, 'release.pub'));
+  await copyFile(bench.desk.path('other.pub'), join(beside, 'other.pub'));
+  const stackWith = (key: string) => {
+    const image = { reference: `${bench.server.host}/images/shop:1`, keys: [key] };
+    return writeStack(bench.desk, 'borrowed', { services: { shop: { image } } });
+  };
+  await stackWith('other.pub');
+  expect(await bench.fails(['boot', 'borrowed.stack'])).toMatchObject({ code: 'SIGNATURE_WRONG_KEY' });
+  await stackWith('release.pub');
+  const booted = await bench.run<StackVerdict>(['boot', 'borrowed.stack']);
+  expect(booted).toMatchObject({ passed: true });
+  const { snapshots } = await bench.run<{ snapshots: string[] }>(['gc', '--keep-days', '0']);
+  expect(snapshots).toEqual([]);
+  expect(await bench.run(['boot', 'borrowed.stack'])).toMatchObject({ stackDigest: booted.stackDigest });
+  await rm(join(bench.desk.state, 'stacks'), { recursive: true });
+  const after = await bench.run<{ snapshots: string[] }>(['gc', '--keep-days', '0']);
+  expect(after.snapshots).not.toEqual([]);
 });
