@@ -43,6 +43,10 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
       multiple: true,
       required: true,
     }),
+    'allow-handmade': Flags.boolean({
+      summary: 'publish an image with a layer that was made by hand (milliner commit)',
+      default: false,
+    }),
     key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
     ...statementFlags,
   };
@@ -64,7 +68,11 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
       };
       const published = isStackName(args.image)
         ? await publishStack(context, await findStack(context, args.image), options)
-        : await publish(context, args.image, { ...options, arches: flags.arch });
+        : await publish(context, args.image, {
+            ...options,
+            arches: flags.arch,
+            allowHandmade: flags['allow-handmade'],
+          });
       this.log(published.manifestDigest);
       return { ...published, seconds: (Date.now() - began) / 1000 };
     });

@@ -40,5 +40,7 @@ export interface Isolator {
   show(container: Container, args: readonly string[], signal: AbortSignal | undefined): Promise<void>;
   /** Signals the first process; a missing one is no error. */
   signal(container: Container, name: string): Promise<void>;
+  /** Stops all its processes, or lets them go on; absent where that cannot be done. */
+  pause?(container: Container, what: 'pause' | 'resume'): Promise<void>;
   remove(container: Container): Promise<void>;
 }

@@ -5,6 +5,7 @@ import {
   attachToContainer,
   containerPid,
   execInContainer,
+  pauseContainer,
   removeContainer,
   showFromContainer,
   signalContainer,
@@ -29,6 +30,7 @@ export function ociIsolator(runtime?: OciRuntime): Isolator {
     attach: (container, args, signal) => attachToContainer(mine(container), args, signal),
     show: (container, args, signal) => showFromContainer(mine(container), args, signal),
     signal: (container, name) => signalContainer(mine(container), name),
+    pause: (container, what) => pauseContainer(mine(container), what),
     remove: (container) => removeContainer(mine(container)),
   };
 }

@@ -143,6 +143,12 @@ export async function signalContainer(container: Container, signal: string): Pro
   }).catch(() => undefined);
 }
 
+/** Stops all processes of a container, or lets them go on. */
+export async function pauseContainer(container: Container, what: 'pause' | 'resume'): Promise<void> {
+  const { runtime, state } = await runtimeOf(container);
+  await run(runtime, [...state, what, container.id]);
+}
+
 /** Runtimes accept real-time signals (one of them halts systemd) by number only; glibc's first is 34. */
 function signalNumber(name: string): string {
   const realTime = /^(?:SIG)?RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);

@@ -36,6 +36,7 @@ export async function describeRunning(
     image: name,
     manifestDigest,
     ...(stack && { stack }),
+    ...(place.ids && { ids: place.ids }),
     init,
     ports,
     started: new Date().toISOString(),

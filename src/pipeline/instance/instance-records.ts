@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { BackendName } from '../../lib/container/backend-names.ts';
+import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { readdirIfThere } from '../../lib/host/files.ts';
 import type { PortMapping } from '../../stages/boot/ports.ts';
@@ -18,6 +19,8 @@ export interface RunningInstance {
   manifestDigest: string;
   /** Where it is an instance of a service. */
   stack?: { name: string; service: string; /** Removed once all of the stack is gone. */ directory: string };
+  /** Of its user namespace. */
+  ids?: IdRange;
   init: boolean;
   ports: PortMapping[];
   /** ISO 8601. */

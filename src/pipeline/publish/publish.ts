@@ -7,6 +7,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { requirePassed, type Verdict } from '../../stages/boot/verdict.ts';
+import { handmadeLabel } from '../../stages/image/image.ts';
 import { readPrivateKey } from '../../stages/sign/key.ts';
 import type { Context } from '../state/context.ts';
 import { findRecord, findRecords } from '../state/find-image.ts';
@@ -29,6 +30,8 @@ import { indexOf, signIndexAt, type ArchImage } from './sign-index-at.ts';
 import { openTargets, type Target } from './targets.ts';
 
 export interface PublishOptions {
+  /** Also an image with a layer that was made by hand. */
+  allowHandmade?: boolean | undefined;
   /** The architectures to publish; all of the lock where it is absent. */
   arches?: readonly string[] | undefined;
   /** REGISTRY/REPOSITORY:TAG each. */
@@ -59,9 +62,10 @@ export interface Published extends Attached, Tally {
 export async function publish(
   context: Context,
   image: string,
-  { arches, to, key, password, plainHttp, only, life }: PublishOptions,
+  { allowHandmade = false, arches, to, key, password, plainHttp, only, life }: PublishOptions,
 ): Promise<Published> {
   const records = await wantedRecords(context.state, image, arches);
+  if (!allowHandmade) for (const record of records) refuseHandmade(record);
   const targets = await openTargets(to, { ...context, plainHttp });
   for (const record of records) await passedVerdict(context, record);
   const signing = {
@@ -166,6 +170,15 @@ export async function tagAll(
     await rememberTags(context, moved, target, signing);
   }
   return { references, ...attached };
+}
+
+/** The label is in the signed configuration, and what is built on such an image has it too. Throws HANDMADE. */
+function refuseHandmade({ name, config }: ImageRecord): void {
+  const made = config.labels[handmadeLabel];
+  if (made === undefined) return;
+  throw new MillinerError('HANDMADE', `${name} has a layer that no recipe makes: ${made}`, {
+    details: { image: name },
+  });
 }
 
 /** Called under the lock: the image may have been booted since, and the newest verdict is signed. */

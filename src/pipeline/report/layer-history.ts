@@ -19,9 +19,9 @@ export async function layersOf(
   arch: string | undefined,
 ): Promise<LayerHistory> {
   const { name, arch: of, manifestDigest: digest, layers } = await findRecord(state, image, arch);
-  const shown = layers.map(({ recipe, annotations: _annotations, ...layer }) => ({
+  const shown = layers.map(({ recipe, isHandmade = false, annotations: _annotations, ...layer }) => ({
     ...layer,
-    madeBy: recipe === undefined ? 'another builder' : `build ${recipe}`,
+    madeBy: recipe === undefined ? 'another builder' : `${isHandmade ? 'commit' : 'build'} ${recipe}`,
   }));
   return { name, arch: of, digest, layers: shown.toReversed() };
 }

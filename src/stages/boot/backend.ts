@@ -49,4 +49,6 @@ export interface Reach {
   show(args: readonly string[], signal: AbortSignal | undefined): Promise<void>;
   /** Signals the first process; a missing one is no error. */
   signal(name: string): Promise<void>;
+  /** Stops all its processes, or lets them go on; absent where the backend cannot. */
+  pause?(what: 'pause' | 'resume'): Promise<void>;
 }

@@ -37,6 +37,7 @@ function containerBackend(name: BackendName, version: string, isolator: Isolator
       attach: (args, signal) => isolator.attach(place, args, signal),
       show: (args, signal) => isolator.show(place, args, signal),
       signal: (signal) => isolator.signal(place, signal),
+      ...(isolator.pause && { pause: (what) => isolator.pause!(place, what) }),
     }),
   };
 }

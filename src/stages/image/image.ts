@@ -23,6 +23,8 @@ export interface ImageLayer extends Descriptor {
   holds: string;
   /** NEVRAs of a layer of packages. */
   packages?: string[];
+  /** Whether it is what somebody has changed in an instance; `recipe` is then the name that it was committed under. */
+  isHandmade?: true;
 }
 
 /** The recipe's `config`, or the configuration of a base image. */
@@ -67,6 +69,8 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /** OCI manifests have no health checks. */
 export const testAnnotation = 'io.milliner.test';
+/** Who changed an instance that the image was committed from, and when. What is built on the image inherits it. */
+export const handmadeLabel = 'io.milliner.handmade';
 export const titleLabel = 'org.opencontainers.image.title';
 const versionLabel = 'org.opencontainers.image.version';
 
@@ -142,10 +146,10 @@ function configOf({ name, arch, epoch, config, layers }: ImageInput): object {
       StopSignal: config.stopSignal,
     },
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffID }) => diffID) },
-    history: layers.map(({ recipe, holds }) =>
+    history: layers.map(({ recipe, holds, isHandmade = false }) =>
       recipe === undefined
         ? { created_by: holds }
-        : { created, created_by: `milliner build ${recipe}`, comment: holds },
+        : { created, created_by: `milliner ${isHandmade ? 'commit' : 'build'} ${recipe}`, comment: holds },
     ),
   };
 }

@@ -148,6 +148,10 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     return this.mountsOf(this.own(key));
   }
 
+  placeOf(key: string): string {
+    return this.rootfs(this.metadata.get(key).id);
+  }
+
   async mount(key: string, ids?: IdRange): Promise<string> {
     const row = this.own(key);
     const rootfs = this.rootfs(row.id);

@@ -72,6 +72,8 @@ export interface Snapshotter {
    * owners.
    */
   mount(key: string, ids?: IdRange): Promise<string>;
+  /** Where an active snapshot or view is mounted by the process that owns it. Throws SNAPSHOT_NOT_FOUND. */
+  placeOf(key: string): string;
   /** Throws HOST_ROOT_SHARED if snapshots cannot be mounted with moved owners, and otherwise unchanged. */
   probeShifted(ids: IdRange): Promise<void>;
   /** Throws BUSY while a process uses it. */

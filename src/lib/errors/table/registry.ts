@@ -86,6 +86,10 @@ export const unbooted = {
     summary: 'the image cannot be published: it did not boot and pass its checks here',
     hint: 'Boot the image with milliner boot IMAGE.',
   },
+  HANDMADE: {
+    summary: 'the image has a layer that somebody made by hand, and no recipe makes again',
+    hint: 'Put the change into a recipe and build it. To publish the image as it is, say --allow-handmade.',
+  },
   VERDICT_MISSING: {
     summary: 'the image has no signed verdict that it booted and passed its checks',
     hint: 'Boot it with milliner boot, then publish it again.',
