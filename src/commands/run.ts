@@ -9,6 +9,7 @@ import type { Started } from '../pipeline/instance/run.ts';
 import type { StartedStack } from '../pipeline/instance/run-stack.ts';
 import { isStackName, isStackReference, secretFilesOf } from '../pipeline/instance/stack-words.ts';
 import type { SupervisedRequest } from '../pipeline/instance/supervise.ts';
+import { isImageName } from '../pipeline/state/find-image.ts';
 import { takeSupervisor } from '../pipeline/instance/supervisor-start.ts';
 
 type Running = Started | StartedStack;
@@ -32,7 +33,7 @@ export default class RunCommand extends MillinerCommand {
     image: Args.string({
       required: true,
       description:
-        "a recipe's name or a manifest digest; NAME.stack for a stack of images, or the REGISTRY/REPOSITORY:TAG of a published one",
+        'the name or digest of an image here; NAME.stack for a stack of images, or the REGISTRY/REPOSITORY:TAG of a published one',
     }),
   };
   static override flags = {
@@ -63,7 +64,9 @@ export default class RunCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RunCommand);
     const ports = flags.publish.map((text) => portOf(text, flags.instances));
-    const isStack = isStackName(args.image) || isStackReference(args.image);
+    const isStack =
+      isStackName(args.image) ||
+      (isStackReference(args.image) && !(await isImageName(flags.state, args.image)));
     if (isStack && (flags.instances > 1 || ports.length > 0))
       throw new MillinerError(
         'USAGE',

@@ -58,7 +58,7 @@ export async function makeSpace(directory: string, name: string, ids: IdRange | 
 }
 
 /** Keeps a network namespace that a process is in. Throws if that is the host's: then the process has ended. */
-export async function keepSpace(directory: string, name: string, pid: number): Promise<Space> {
+export async function holdSpace(directory: string, name: string, pid: number): Promise<Space> {
   const [network] = filesOf(directory, name);
   await writeFile(network, '', { flag: 'wx' });
   await mount({ type: 'bind', source: `/proc/${pid}/ns/net`, readonly: false }, network);

@@ -58,10 +58,9 @@ async function fetchStack(
     signal,
   });
   if (!isStack(manifest.bytes))
-    throw new MillinerError(
-      'USAGE',
-      `${name} is an image, and no stack: an image is run by its name in the state`,
-    );
+    throw new MillinerError('USAGE', `${name} is an image, and no stack`, {
+      hint: `Pull it first: milliner pull ${name} --key FILE. Then run takes it by its reference.`,
+    });
   const bytes = Buffer.from(manifest.bytes);
   const layer = layerOfStack(bytes, name);
   const blob = await asAltered(() => client.getBlob(repository, layer.digest, layer.size));

@@ -6,7 +6,7 @@ export function isStackName(word: string): boolean {
   return /\.stack(?:\.yaml)?$/.test(word);
 }
 
-/** Whether a word means a published stack: HOST/REPOSITORY with a tag or digest. No name of an image has a slash. */
+/** Whether a word means a published stack: HOST/REPOSITORY with a tag or digest, unless an image here has that name. */
 export function isStackReference(word: string): boolean {
   return word.includes('/') && !isStackName(word);
 }

@@ -5,7 +5,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
 import { readGenerations } from './generations.ts';
-import { listFormer, listRecords, type ImageRecord } from './image-records.ts';
+import { listFormer, listRecords, readRecord, type ImageRecord } from './image-records.ts';
 import { findIndex } from './index-records.ts';
 import { localNameIn } from './local-name.ts';
 
@@ -13,6 +13,12 @@ import { localNameIn } from './local-name.ts';
 export async function findRecord(state: string, image: string, arch?: string): Promise<ImageRecord> {
   const found = await findRecords(state, image, arch);
   return found.find((record) => record.arch === hostArch()) ?? found[0]!;
+}
+
+/** Whether a word is the name of an image for this host, such as the reference that it was pulled by. */
+export async function isImageName(state: string, word: string): Promise<boolean> {
+  const name = localNameIn(word);
+  return name !== undefined && (await readRecord(state, { name, arch: hostArch() })) !== undefined;
 }
 
 /** All architectures of a name, generation or index, or the one image of a digest. Throws IMAGE_NOT_FOUND. */

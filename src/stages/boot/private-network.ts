@@ -8,7 +8,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   configure,
-  keepSpace,
+  holdSpace,
   makeSpace,
   makeSpaceDirectory,
   removeSpace,
@@ -138,7 +138,7 @@ export class PrivateNetwork {
         return made;
       },
       linkTo: async (pid) => {
-        await linked(await keepSpace(this.#directory, String(host), pid));
+        await linked(await holdSpace(this.#directory, String(host), pid));
       },
       remove: () => this.#remove(host),
     };
