@@ -16,18 +16,13 @@ export interface Call {
 /** Whether the groups of its containers are made for it. */
 export const findsGroups = (runtime: OciRuntime): boolean => runtime === 'crun';
 
-/** For commands that start nothing. */
-export function callOf(runtime: OciRuntime, options: readonly string[]): Call {
-  return { program: runtime, words: [...options] };
-}
-
 /** For commands that start a program. @param groups paths of cgroup.procs, where they are made for it */
 export async function startCallOf(
   runtime: OciRuntime,
   options: readonly string[],
   groups: readonly string[],
 ): Promise<Call> {
-  if (!findsGroups(runtime)) return callOf(runtime, options);
+  if (!findsGroups(runtime)) return { program: runtime, words: [...options] };
   const joined = ['join', ...groups, '--', runtime, '--cgroup-manager=disabled', ...options];
   const unified = (await unifiedHierarchy())?.target;
   const isHybrid = unified !== undefined && unified !== '/sys/fs/cgroup';
