@@ -4,13 +4,11 @@ import { basename } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { shownPath } from '../../lib/yaml/mistakes.ts';
 import { readLock, type Lock } from '../../stages/lock/lock-file.ts';
-import { isCertain, wrongServices, wrongTest } from '../../stages/recipe/image-names.ts';
 import { loadSet } from '../../stages/recipe/load-set.ts';
 import { loadStack } from '../../stages/recipe/load-stack.ts';
 import { RecipeReader, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { checkFresh } from '../lock/freshness.ts';
-import { localPackages } from './local-packages.ts';
-import { namesOfPackages } from './names-of-packages.ts';
+import { wrongNames } from './wrong-names.ts';
 
 export interface CheckedFile {
   path: string;
@@ -84,26 +82,13 @@ async function checkLocked(chain: readonly LoadedRecipe[], state: string): Promi
   if (!lock) return ['not locked: names of packages, units, programs and users are not checked'];
   const staleness = staleReason(loaded, lock, locks.at(-2));
   if (staleness !== undefined) return [staleness];
-  if (loaded.source) return ['its base is no recipe: units, programs and users are not checked'];
-  const notes: string[] = [];
-  for (const [arch, { packages }] of Object.entries(lock.arches)) {
-    const { packages: found, missing } = await localPackages(packages, loaded.lockPath, state);
-    if (missing > 0) {
-      notes.push(
-        `${arch}: ${missing} packages are not on this host: units, programs and users are not checked`,
-      );
-      continue;
-    }
-    const names = namesOfPackages(
-      found,
-      chain.map(({ recipe }) => recipe),
-    );
-    const wrong = [...wrongServices(names, loaded.recipe), ...wrongTest(names, loaded.recipe)];
-    const certain = wrong.filter((one) => isCertain(names, one));
-    if (certain.length > 0) throw loaded.file.wrong(...certain);
-    notes.push(...wrong.map(({ keys, text }) => `${keys.join('.')}: ${text}, as far as its packages tell`));
-  }
-  return [...new Set(notes)];
+  const { wrong, notes } = await wrongNames(chain, lock, state);
+  const certain = wrong.filter((one) => one.isCertain);
+  if (certain.length > 0) throw loaded.file.wrong(...certain);
+  return [
+    ...notes,
+    ...wrong.map(({ keys, text }) => `${keys.join('.')}: ${text}, as far as its packages tell`),
+  ];
 }
 
 function staleReason(loaded: LoadedRecipe, lock: Lock, base: Lock | undefined): string | undefined {

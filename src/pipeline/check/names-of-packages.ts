@@ -24,7 +24,8 @@ export function namesOfPackages(
   const paths = new Set(packages.flatMap(({ files }) => files.map(({ path }) => showBytes(path))));
   for (const { files, symlinks, directories } of recipes)
     for (const { path } of [...files, ...symlinks, ...directories]) paths.add(path.replace(/^\/+/, ''));
-  const scriptlets = packages.flatMap((one) => one.scriptlets.map(({ body }) => body)).join('\n');
+  const bodies = packages.flatMap((one) => one.scriptlets.map(({ body }) => body));
+  const words = new Set(bodies.flatMap((body) => body.split(/[^\w@.-]+/)));
   const namesIn = (folders: readonly string[]) =>
     new Set(folders.flatMap((folder) => inFolder(paths, folder)));
   const generators = [...namesIn(generatorFolders)].filter((name) => !name.startsWith('systemd-'));
@@ -41,7 +42,7 @@ export function namesOfPackages(
         accounts.filter(({ kind }) => kind === 'user').map(({ name }) => name),
       ),
     ),
-    mayMake: (name) => scriptlets.includes(name),
+    mayMake: (name) => words.has(name) || words.has(`${name}.service`),
   };
 }
 

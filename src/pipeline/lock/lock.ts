@@ -12,6 +12,7 @@ import {
 } from '../../stages/lock/lock-file.ts';
 import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { ensureBase } from '../base/ensure-base.ts';
+import { wrongNames } from '../check/wrong-names.ts';
 import type { Context } from '../state/context.ts';
 import { checkFresh, inputsOf } from './freshness.ts';
 import { describePackages, layerCount, planArch, type PlanCost } from './layer-plan.ts';
@@ -48,6 +49,9 @@ export async function lock(
     const made = await computeLock(context, loaded, { base, previous, moves });
     if (update && previous) checkMeant(update, [previous, made.lock], loaded.lockPath);
     await writeLock(loaded.lockPath, made.lock);
+    // A boot would wait for such a unit until its time is over.
+    const { wrong } = await wrongNames(chain, made.lock, context.state);
+    if (wrong.length > 0) context.progress.warn(loaded.file.wrong(...wrong).message);
     return { ...made, path: loaded.lockPath };
   });
 }
