@@ -10,6 +10,8 @@ import { describeFailure, listUnits, askTimeout, type Unit } from './units.ts';
 const pollMilliseconds = 300;
 /** Milliseconds after the start until systemd is first asked for trouble: most images are ready before. */
 const firstLookMilliseconds = 2000;
+/** Milliseconds after the start until systemd is first asked for a unit, if it does not report before that it is up. */
+const firstAskMilliseconds = 1000;
 /** Each answer costs processor time of the instance, so the pause after it is that many times as long as it took. */
 const pauseFactor = 2;
 const maxPauseMilliseconds = 5000;
@@ -107,6 +109,7 @@ async function waitForUnit(
   signal: AbortSignal,
 ): Promise<number> {
   const trouble = new UnitTrouble(plan.allow.units, name);
+  await untilUp(instance, firstAskMilliseconds, signal);
   for (;;) {
     const asked = monotonic();
     const timeout = Math.min(askTimeout, Math.max(deadline - asked, minAttemptTimeout));
@@ -119,8 +122,20 @@ async function waitForUnit(
     if (found) throw found;
     if (monotonic() > deadline) throw late(name, unit);
     const rest = Math.max(pollMilliseconds, deadline - monotonic());
-    await sleep(Math.min(pauseAfter(asked, pollMilliseconds), rest), undefined, { signal });
+    await untilUp(instance, Math.min(pauseAfter(asked, pollMilliseconds), rest), signal);
   }
+}
+
+/** Waits so many milliseconds, or until systemd reports meanwhile that all of its units are up. */
+async function untilUp(
+  { notifications }: Instance,
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = monotonic() + milliseconds;
+  const wasUp = notifications.readyAt !== undefined;
+  while (monotonic() < end && (wasUp || notifications.readyAt === undefined))
+    await sleep(Math.min(pollMilliseconds / 6, end - monotonic()), undefined, { signal });
 }
 
 /**
