@@ -28,7 +28,8 @@ export default defineConfig({
     // Whole builds run in here: the limit only ends what hangs.
     testTimeout: 600_000,
     hookTimeout: 900_000,
-    maxWorkers: 2,
+    // Two processors: a third file works while others wait for what they boot.
+    maxWorkers: 3,
     disableConsoleIntercept: true,
   },
 });
