@@ -133,9 +133,12 @@ async function untilUp(
   signal: AbortSignal,
 ): Promise<void> {
   const end = monotonic() + milliseconds;
-  const wasUp = notifications.readyAt !== undefined;
-  while (monotonic() < end && (wasUp || notifications.readyAt === undefined))
-    await sleep(Math.min(pollMilliseconds / 6, end - monotonic()), undefined, { signal });
+  // One that is up already says no more.
+  const pause = notifications.readyAt === undefined ? pollMilliseconds / 6 : milliseconds;
+  for (let left = milliseconds; left > 0; left = end - monotonic()) {
+    await sleep(Math.min(pause, left), undefined, { signal });
+    if (notifications.readyAt !== undefined) return;
+  }
 }
 
 /**
