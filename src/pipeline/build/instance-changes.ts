@@ -1,4 +1,4 @@
-/** What somebody has changed in a running instance, as one layer on its image. */
+/** What was changed by hand in a running instance, as one layer on its image. */
 import { movedOut } from '../../lib/container/moved-owners.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';

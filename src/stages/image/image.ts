@@ -23,7 +23,7 @@ export interface ImageLayer extends Descriptor {
   holds: string;
   /** NEVRAs of a layer of packages. */
   packages?: string[];
-  /** Whether it is what somebody has changed in an instance; `recipe` is then the name that it was committed under. */
+  /** Whether it was changed by hand in an instance; `recipe` is then the name that it was committed under. */
   isHandmade?: true;
 }
 

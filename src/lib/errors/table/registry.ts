@@ -87,7 +87,7 @@ export const unbooted = {
     hint: 'Boot the image with milliner boot IMAGE.',
   },
   HANDMADE: {
-    summary: 'the image has a layer that somebody made by hand, and no recipe makes again',
+    summary: 'the image has a layer that was made by hand, and no recipe makes again',
     hint: 'Put the change into a recipe and build it. To publish the image as it is, say --allow-handmade.',
   },
   VERDICT_MISSING: {
