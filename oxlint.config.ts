@@ -34,6 +34,7 @@ const wings = [
   'build',
   'transfer',
   'report',
+  'export',
   'night',
 ];
 

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { backendFlag } from '../cli/backend-flag.ts';
 import { MillinerCommand, type RunFlags } from '../cli/base-command.ts';
+import { portOf, settingsOf } from '../cli/run-flags.ts';
 import { formatPort } from '../cli/format-port.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { answerOf } from '../pipeline/instance/detach.ts';
@@ -14,7 +15,6 @@ import { takeSupervisor } from '../pipeline/instance/supervisor-start.ts';
 
 type Running = Started | StartedStack;
 type Request = Omit<SupervisedRequest, 'options'>;
-type Port = Started['instances'][number]['ports'][number];
 
 export default class RunCommand extends MillinerCommand {
   static override summary =
@@ -24,6 +24,7 @@ export default class RunCommand extends MillinerCommand {
   static override examples = [
     '<%= config.bin %> run demo-product --publish 8080:8080',
     '<%= config.bin %> run demo-mariadb --instances 2 --publish 3306 --detach',
+    '<%= config.bin %> run demo-mariadb --name shop-database --memory 1G --env TZ=UTC --detach',
     '<%= config.bin %> run demo.stack --detach',
     '<%= config.bin %> run registry.example.com/stacks/demo:1 --key release.pub --detach',
     '<%= config.bin %> ps',
@@ -58,6 +59,21 @@ export default class RunCommand extends MillinerCommand {
       helpValue: 'FILE',
     }),
     'plain-http': Flags.boolean({ summary: 'the registry of a published stack has no TLS', default: false }),
+    name: Flags.string({ summary: 'name of the instance, for exec, logs and stop', helpValue: 'NAME' }),
+    memory: Flags.string({ char: 'm', summary: "instead of the recipe's limit", helpValue: '512M' }),
+    cpus: Flags.string({ summary: "processors, instead of the recipe's limit", helpValue: '0.5' }),
+    pids: Flags.integer({ summary: "processes and threads, instead of the recipe's limit" }),
+    bandwidth: Flags.string({
+      summary: "in each direction, instead of the recipe's limit",
+      helpValue: '10mbit',
+    }),
+    env: Flags.string({
+      char: 'e',
+      summary: 'a variable of its environment; may be repeated',
+      helpValue: 'NAME=VALUE',
+      multiple: true,
+      default: [],
+    }),
     detach: Flags.boolean({ char: 'd', summary: 'return once they are ready' }),
   };
 
@@ -67,10 +83,16 @@ export default class RunCommand extends MillinerCommand {
     const isStack =
       isStackName(args.image) ||
       (isStackReference(args.image) && !(await isImageName(flags.state, args.image)));
-    if (isStack && (flags.instances > 1 || ports.length > 0))
+    const settings = settingsOf(flags);
+    if (isStack && (flags.instances > 1 || ports.length > 0 || settings))
       throw new MillinerError(
         'USAGE',
-        'a stack itself says how many instances and which ports: --instances and --publish are for images',
+        'a stack itself says how many instances, which ports and which limits: --instances, --publish, --name, --env and limits are for images',
+      );
+    if (flags.name !== undefined && flags.instances > 1)
+      throw new MillinerError(
+        'USAGE',
+        `--name ${flags.name}: ${flags.instances} instances cannot share one name`,
       );
     const secretFiles = secretFilesOf(flags.secret);
     const request = {
@@ -78,6 +100,7 @@ export default class RunCommand extends MillinerCommand {
       instances: flags.instances,
       ports,
       backend: flags.backend,
+      settings,
       ...(isStack && { stack: { key: flags.key, plainHttp: flags['plain-http'], secretFiles } }),
     };
     return flags.detach ? this.#runDetached(flags, request) : this.#runAttached(flags, request);
@@ -116,23 +139,4 @@ export default class RunCommand extends MillinerCommand {
     this.logToStderr(`each tree took ${kibibytes} KiB of ${snapshotter} storage before its first write`);
     return started;
   }
-}
-
-function portOf(text: string, instances: number): Port {
-  const [, address, host, port, protocol] =
-    /^(?:(?:([^:]+|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5}):)?(\d{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
-  const mapping: Port = {
-    address: address?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1',
-    hostPort: Number(host ?? 0),
-    instancePort: Number(port),
-    ...(protocol === 'udp' && { protocol }),
-  };
-  const fits = mapping.hostPort <= 65_535 && mapping.instancePort >= 1 && mapping.instancePort <= 65_535;
-  if (!fits) throw new MillinerError('USAGE', `--publish ${text} is not [[ADDRESS:]PORT:]INSTANCEPORT[/udp]`);
-  if (instances > 1 && mapping.hostPort > 0) {
-    throw new MillinerError('USAGE', `--publish ${text}: ${instances} instances cannot share one port`, {
-      hint: `Give only the port of the instance: --publish ${port}.`,
-    });
-  }
-  return mapping;
 }

@@ -15,6 +15,7 @@ export interface HeldInstance {
 export const shortId = ({ id }: InstancePlace): string => basename(id).slice(-16, -4);
 
 interface Known {
+  name?: string | undefined;
   backend: BackendName;
   ports?: RunningInstance['ports'] | undefined;
   stack?: RunningInstance['stack'] | undefined;
@@ -25,11 +26,12 @@ export async function describeRunning(
   { name, manifestDigest, test }: Bootable,
   place: InstancePlace,
   instance: Instance,
-  { backend, ports = [], stack }: Known,
+  { name: given, backend, ports = [], stack }: Known,
 ): Promise<RunningInstance> {
   const { init, stopTimeout } = bootPlanOf(test);
   const running: RunningInstance = {
     id: shortId(place),
+    ...(given !== undefined && { name: given }),
     backend,
     container: place.id,
     directory: place.directory,

@@ -12,6 +12,8 @@ import { nameOfInstance } from './instance-name.ts';
 export interface RunningInstance {
   /** Unique in this state, and short enough to type. */
   id: string;
+  /** Given by `run --name`. */
+  name?: string;
   backend: BackendName;
   container: string;
   directory: string;
@@ -53,9 +55,11 @@ export async function listInstances(state: string): Promise<RunningInstance[]> {
   return found.filter((one) => one !== undefined).toSorted((a, b) => (a.started < b.started ? -1 : 1));
 }
 
-/** Finds an instance by its id or a unique prefix. Throws INSTANCE_NOT_FOUND. */
+/** Finds an instance by its name, its id, or a unique prefix of that. Throws INSTANCE_NOT_FOUND. */
 export async function findInstance(state: string, id: string): Promise<RunningInstance> {
   const all = await listInstances(state);
+  const ofName = all.find(({ name }) => name === id);
+  if (ofName) return ofName;
   const [found, ...more] = all.filter((one) => one.id.startsWith(id));
   if (found && (more.length === 0 || found.id === id)) return found;
   const known = all.map((one) => `${one.id} (${nameOfInstance(one)})`).join(', ') || 'none';

@@ -21,6 +21,7 @@ import { describeRunning, shortId } from './held-instance.ts';
 import { InstanceLog } from './instance-log.ts';
 import type { RunningInstance } from './instance-records.ts';
 import { withInstance, type Bootable, type InstancePlace } from './instance-root.ts';
+import { withInstanceName, withSettings, type RunSettings } from './run-settings.ts';
 import { workingBackend } from './working-backend.ts';
 
 const pollMilliseconds = 500;
@@ -29,6 +30,7 @@ export interface RunRequest {
   image: string;
   instances: number;
   ports: PortMapping[];
+  settings?: RunSettings | undefined;
   /** Instead of the recipe's. */
   backend?: BackendName | 'auto' | undefined;
   /** Called with each line of an instance's output. */
@@ -44,6 +46,7 @@ export interface Started {
 }
 
 export type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & {
+  name?: string | undefined;
   backend: Backend;
   onReady: (instance: RunningInstance) => void;
   /** Of a service of a stack. */
@@ -58,8 +61,13 @@ interface Joined {
 
 /** Resolves when every instance has ended; the context's signal stops them. Throws INSTANCE_FAILED, TREE_CHANGED. */
 export async function runInstances(context: Context, request: RunRequest): Promise<void> {
-  const record = await findRecord(context.state, request.image);
-  await holdToDigest(context, record);
+  await withInstanceName(context, request.settings?.name, () => startInstances(context, request));
+}
+
+async function startInstances(context: Context, request: RunRequest): Promise<void> {
+  const found = await findRecord(context.state, request.image);
+  const record = await withSettings(found, request.settings);
+  await holdToDigest(context, found);
   const plan = bootPlanOf(record.test);
   const backend = await workingBackend(context, request.backend ?? record.test.backend ?? 'auto', plan);
   if (plan.init && !backend.ownDisk) await checkInotify(request.instances);
@@ -86,6 +94,7 @@ export async function runInstances(context: Context, request: RunRequest): Promi
       await sizesMeasured(signal);
       await runOne({ ...context, signal }, record, place, {
         ...request,
+        name: request.settings?.name,
         backend,
         onReady: (instance) => {
           ready.push(instance);
@@ -129,7 +138,8 @@ export async function runOne(
   try {
     await supervise(context, instance, { plan, disk: place, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
-      const known = { backend: request.backend.name, ports: ports?.ports, stack: request.joined?.stack };
+      const { name, backend, joined } = request;
+      const known = { name, backend: backend.name, ports: ports?.ports, stack: joined?.stack };
       const running = await describeRunning(record, place, instance, known).catch((error: unknown) => {
         ports?.close();
         throw error;

@@ -7,7 +7,10 @@ import type { PullOptions } from './pull-stack.ts';
 import { runInstances, type RunRequest, type Started } from './run.ts';
 import type { StartedStack } from './run-stack.ts';
 
-export interface SupervisedRequest extends Pick<RunRequest, 'image' | 'instances' | 'ports' | 'backend'> {
+export interface SupervisedRequest extends Pick<
+  RunRequest,
+  'image' | 'instances' | 'ports' | 'backend' | 'settings'
+> {
   options: Pick<RunOptions, 'state' | 'storage' | 'allowHostRoot'>;
   /** Where the image is a stack. */
   stack?: PullOptions | undefined;

@@ -3,16 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readConfig, readManifest } from '../../stages/image/foreign-image.ts';
-import {
-  annotatedTest,
-  testAnnotation,
-  titleLabel,
-  type ImageLayer,
-  type RuntimeConfig,
-} from '../../stages/image/image.ts';
-import { testSchema } from '../../stages/recipe/schema.ts';
-import { testPlanOf } from './test-plan.ts';
+import { annotatedTest, testAnnotation, titleLabel, type ImageLayer } from '../../stages/image/image.ts';
 import type { Context } from './context.ts';
+import type { testIn } from './foreign-test.ts';
 import { titleOf, type ImageRecord } from './image-records.ts';
 
 /** The first field of the record that differs; undefined if none does. */
@@ -30,7 +23,7 @@ export async function differsFromManifest(
   const labels = { ...(isOwn && { [titleLabel]: titleOf(record) }), ...record.config.labels };
   const test = isOwn
     ? [plain(jsonOf(annotations?.[testAnnotation])), plain(annotatedTest(record.test))]
-    : [plain(testIn(annotations, image.config)), plain(record.test)];
+    : [plain(await foreignTest(annotations, image.config)), plain(record.test)];
   const fields = {
     configDigest: [said.config.digest, record.configDigest],
     layers: [identities(image.layers), identities(record.layers)],
@@ -40,21 +33,18 @@ export async function differsFromManifest(
   return Object.entries(fields).find(([, [there, here]]) => !isDeepStrictEqual(there, here))?.[0];
 }
 
+/** Few images are others', and the schema takes longer to load than all else here. */
+async function foreignTest(...said: Parameters<typeof testIn>): Promise<ReturnType<typeof testIn>> {
+  const { testIn: read } = await import('./foreign-test.ts');
+  return read(...said);
+}
+
 export function sameLayers(one: readonly ImageLayer[], other: readonly ImageLayer[]): boolean {
   return isDeepStrictEqual(identities(one), identities(other));
 }
 
 const identities = (layers: readonly ImageLayer[]) =>
   layers.map(({ digest, diffID, mediaType }) => [digest, diffID, mediaType]);
-
-/** The test of an image that another builder, or another state, has made: what its manifest says, or the usual one. */
-export function testIn(
-  annotations: Record<string, string> | undefined,
-  config: RuntimeConfig,
-): ImageRecord['test'] {
-  const said = testSchema.safeParse(jsonOf(annotations?.[testAnnotation]));
-  return testPlanOf(said.success ? said.data : undefined, config);
-}
 
 /** Parsed JSON, because a schema changes the order of keys. */
 function jsonOf(text = 'null'): unknown {

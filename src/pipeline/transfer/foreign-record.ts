@@ -1,8 +1,8 @@
 /** The record of an image that no build of this state has made, once it is unpacked here. */
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer, RuntimeConfig } from '../../stages/image/image.ts';
-import { testIn } from '../state/compare-manifest.ts';
 import type { Context } from '../state/context.ts';
+import { testIn } from '../state/foreign-test.ts';
 import { recordVersion, writeRecord, type CameBy, type ImageRecord } from '../state/image-records.ts';
 import { localName } from '../state/local-name.ts';
 import { withStateLock } from '../state/state-lock.ts';
