@@ -50,7 +50,10 @@ export default class ExportCommand extends MillinerCommand {
     const all = Object.entries(files);
     if (directory === undefined && all.length > 1 && !this.jsonEnabled())
       throw new MillinerError('USAGE', `this makes ${all.length} files: name a directory with --output`);
-    if (directory === undefined) return void all.forEach(([, text]) => this.log(text.trimEnd()));
+    if (directory === undefined) {
+      for (const [, text] of all) this.log(text.trimEnd());
+      return;
+    }
     await mkdir(directory, { recursive: true });
     for (const [name, text] of all) {
       await writeFileAtomic(join(directory, name), text);

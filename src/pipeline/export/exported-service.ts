@@ -7,7 +7,7 @@ import type { ResolvedService, ResolvedStack } from '../../stages/recipe/resolve
 import { bytesOf, durationOf } from '../../stages/recipe/quantities.ts';
 import type { TestPlan } from '../../stages/recipe/schema.ts';
 
-export interface ExportedPort {
+interface ExportedPort {
   port: number;
   protocol: 'tcp' | 'udp';
   /** Of the host; absent for any that is free. */
@@ -153,11 +153,11 @@ function exposed({ exposedPorts }: RuntimeConfig): ExportedPort[] {
   });
 }
 
-function commonOf(named: { name: string; image: string }, { stopSignal }: RuntimeConfig, test: TestPlan) {
+function commonOf(identity: { name: string; image: string }, { stopSignal }: RuntimeConfig, test: TestPlan) {
   const { limits, stop, ready } = test;
   const health = healthOf(test);
   return {
-    ...named,
+    ...identity,
     ...(limits.cpus !== undefined && { cpus: limits.cpus }),
     memory: bytesOf(limits.memory),
     pids: limits.pids,

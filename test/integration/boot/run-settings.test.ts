@@ -11,8 +11,8 @@ beforeAll(async () => {
   desk = await Desk.open();
   const entrypoint = ['/bin/sh', '-c', "trap 'exit 0' TERM; while :; do sleep 0.1; done"];
   const config = { entrypoint, env: { WORD: 'recipe', OTHER: 'stays' } };
-  const test = { settle: '0s', limits: { memory: '256M', pids: 50 } };
-  await desk.build(await desk.tiny('hat', ['tiny-base'], { config, test }));
+  const plan = { settle: '0s', limits: { memory: '256M', pids: 50 } };
+  await desk.build(await desk.tiny('hat', ['tiny-base'], { config, test: plan }));
   await desk.json(['run', 'hat', '--detach', '--name', 'shop', '--memory', '64M', '-e', 'WORD=a b=c']);
 });
 afterAll(async () => {
