@@ -66,7 +66,7 @@ const stages = [
   'checking the signatures',
   'installing 3 packages',
   'installing: 100%',
-  'checking the installed tree',
+  'verifying the installed files',
   'writing the layer',
 ];
 /** Each of these is a whole build more. */

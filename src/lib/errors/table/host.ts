@@ -47,7 +47,7 @@ export const storage = {
   },
   ARCHIVE_INVALID: {
     summary: 'a file is no archive of an OCI image layout, or holds something else',
-    hint: 'Make it with milliner save or podman save --format oci-archive. Archives in the format of docker save are taken by milliner pull docker-archive:FILE.',
+    hint: 'Make it with milliner save, or with podman in the format oci-archive. Archives in the format of docker are taken by milliner pull docker-archive:FILE.',
   },
   LAYER_INVALID: {
     summary: 'a layer cannot be unpacked: it is damaged, or could reach outside of its tree',
