@@ -8,7 +8,8 @@ const untilAsked = `trap 'exit 0' TERM; while :; do sleep 0.1; done`;
 
 const shell = (script: string, test: object = {}) => ({
   config: { entrypoint: ['/bin/sh', '-c', script], stopSignal: 'SIGTERM' },
-  test: { init: false, settle: '0s', ...test },
+  // Not asked to stop before it knows the signal.
+  test: { init: false, settle: '500ms', ...test },
 });
 
 /** Each by its recipe's name. They boot alone, too, and are published so. */

@@ -12,7 +12,7 @@ let id: string;
 beforeAll(async () => {
   bench = await Bench.open();
   const stays = { entrypoint: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'] };
-  const fields = { config: stays, test: { settle: '0s' } };
+  const fields = { config: stays, test: { settle: '1s' } };
   await bench.desk.build(
     await bench.desk.tiny('hat', ['tiny-base'], { ...fields, files: [{ path: '/etc/old', content: 'old' }] }),
   );

@@ -17,10 +17,10 @@ afterEach(async () => {
 afterAll(() => desk.remove());
 
 async function build(name: string, checks: object[]): Promise<void> {
-  const program = `echo felt; echo hat >/mark; trap 'exit 0' TERM; while :; do sleep 0.1; done`;
+  const program = `trap 'exit 0' TERM; echo felt; echo hat >/mark; while :; do sleep 0.1; done`;
   const config = { entrypoint: ['/bin/sh', '-c', program], stopSignal: 'SIGTERM' };
   await desk.build(
-    await desk.tiny(name, ['tiny-base'], { config, test: { init: false, settle: '0s', checks } }),
+    await desk.tiny(name, ['tiny-base'], { config, test: { init: false, settle: '1s', checks } }),
   );
 }
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
       stopSignal: 'SIGTERM',
     },
     test: {
-      settle: '0s',
+      settle: '1s',
       limits: { memory: '64M', pids: 99, cpus: 0.5, bandwidth: '10mbit' },
       checks: [{ exec: ['/bin/sh', '-c', 'test "$HOME" && echo 100%'] }],
       stop: { timeout: '7s' },
