@@ -8,8 +8,8 @@ export default class PushCommand extends MillinerCommand {
   static override description =
     'For a registry of your own while you work on an image: it need not have booted, and no client with a policy takes it. milliner publish sends an image that has booted, signed.';
   static override examples = [
-    '<%= config.bin %> push demo-base localhost:5000/work/base:mine --unsigned',
-    '<%= config.bin %> push demo-base@2 localhost:5000/work/base:before --unsigned --json',
+    '<%= config.bin %> push demo-base localhost:5000/mine/base:tried --unsigned',
+    '<%= config.bin %> push demo-base@2 localhost:5000/mine/base:before --unsigned --json',
   ];
   static override args = {
     image: Args.string({ required: true, description: 'a name, NAME@GENERATION or digest' }),

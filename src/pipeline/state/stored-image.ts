@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import { isDigest, type Digest } from '../../lib/oci/digest.ts';
+import { manifestTypes } from '../../stages/image/foreign-image.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './image-records.ts';
 
@@ -11,8 +12,6 @@ const descriptor = z.object({
   digest: z.custom<Digest>((value) => typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)),
   size: z.int().nonnegative(),
 });
-/** Docker's manifest of another builder's image is the same but for its names. */
-const manifestTypes = [manifestType, 'application/vnd.docker.distribution.manifest.v2+json'] as const;
 const manifestSchema = z.object({
   mediaType: z.enum(manifestTypes).default(manifestType),
   config: descriptor,

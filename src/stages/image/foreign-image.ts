@@ -11,7 +11,8 @@ import type { ImageLayer, RuntimeConfig } from './image.ts';
 import { fitOf, platformOf, showPlatform } from './platform.ts';
 
 const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.list.v2+json'];
-const manifestTypes = [manifestType, 'application/vnd.docker.distribution.manifest.v2+json'];
+/** Docker's manifest is the same but for its names. */
+export const manifestTypes = [manifestType, 'application/vnd.docker.distribution.manifest.v2+json'] as const;
 
 /** Docker's media types of the same formats; a manifest uses one vocabulary for its layers. */
 const ociTypes: Record<string, string> = {
@@ -19,6 +20,7 @@ const ociTypes: Record<string, string> = {
   'application/vnd.docker.image.rootfs.diff.tar.zstd': 'application/vnd.oci.image.layer.v1.tar+zstd',
   'application/vnd.docker.image.rootfs.diff.tar': 'application/vnd.oci.image.layer.v1.tar',
 };
+const isManifestType = (type: string) => manifestTypes.some((one) => one === type);
 const layerTypes = Object.values(ociTypes);
 
 const nullableString = z.string().nullish();
@@ -86,7 +88,7 @@ export function chooseManifest(
   const { manifests } = parse(name, bytes, indexSchema);
   let best: { digest: Digest; fit: number } | undefined;
   for (const { mediaType: type, platform, digest: of } of manifests) {
-    const fit = platform && manifestTypes.includes(type) ? fitOf(platform, arch) : undefined;
+    const fit = platform && isManifestType(type) ? fitOf(platform, arch) : undefined;
     if (fit !== undefined && fit > (best?.fit ?? -1)) best = { digest: of, fit };
   }
   if (best) return best.digest;
@@ -96,7 +98,7 @@ export function chooseManifest(
 
 /** Throws BASE_INVALID. */
 export function readManifest(name: string, mediaType: string, bytes: Buffer): ForeignManifest {
-  if (!manifestTypes.includes(mediaType))
+  if (!isManifestType(mediaType))
     throw invalid(name, `its media type is ${JSON.stringify(mediaType)}, not that of an image`);
   const { config, layers } = parse(name, bytes, manifestSchema);
   return {
