@@ -16,8 +16,8 @@ test('it is granted no way out, which could lead into the networks of this host'
 });
 
 test('what is no test is the usual one', () => {
-  const usual = testIn(undefined, config);
-  expect(testIn({ [testAnnotation]: '{' }, config)).toEqual(usual);
-  expect(read({ network: 'egress' })).toEqual(usual);
-  expect(read({ limits: { memory: 1 } })).toEqual(usual);
+  const standard = testIn(undefined, config);
+  expect(testIn({ [testAnnotation]: '{' }, config)).toEqual(standard);
+  expect(read({ network: 'egress' })).toEqual(standard);
+  expect(read({ limits: { memory: 1 } })).toEqual(standard);
 });
